@@ -1,0 +1,27 @@
+"""Settings for every test: small problems, so one BLAS thread; hypothesis without deadlines, since kernels compile on first use."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+_COMMON = {"deadline": None, "print_blob": True, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("ci", max_examples=200, derandomize=True, **_COMMON)
+settings.register_profile("dev", max_examples=200, **_COMMON)
+settings.register_profile("mutants", max_examples=25, derandomize=True, database=None, **_COMMON)
+settings.register_profile("thorough", max_examples=5000, **_COMMON)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many of the generated problems were degenerate, test by test."""
+    from tests.strategies import TALLY
+
+    if TALLY:
+        terminalreporter.section("degenerate examples")
+        for name, (total, degenerate) in sorted(TALLY.items()):
+            terminalreporter.write_line(f"{name}: {degenerate} of {total} ({100 * degenerate / total:.0f} %)")

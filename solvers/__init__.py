@@ -1,0 +1,77 @@
+"""Solvers for the convex and combinatorial core of learning a neural network's size: each answer carries its certificate.
+
+>>> import numpy as np
+>>> from solvers import GroupSparsity, solve
+>>> X = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+>>> fit = solve(X, X[:, 0], GroupSparsity(0.1))
+>>> fit.support, fit.certificate.holds
+(array([0]), True)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# Public names and where they live, loaded when first used (PEP 562): `import solvers` stays fast.
+_HOME = {
+    "solvers.errors": [
+        "ConvergenceWarning",
+        "IncompatibleError",
+        "InputError",
+        "MissingDependencyError",
+        "SolveError",
+    ],
+    "solvers.results": ["Certificate", "Kind", "Limit", "Status"],
+    "solvers._progress": ["Progress"],
+    "solvers._compile": ["implements"],
+    "solvers.regression.penalties": ["GroupSparsity", "Penalty", "prox", "subdiff_distance", "value"],
+    "solvers.regression.certificates": ["certify"],
+    "solvers.regression.fit": ["Fit"],
+    "solvers.regression.path": ["Path", "solve_path"],
+    "solvers.regression.solver": ["lambda_max", "refit", "solve"],
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = sorted(_MODULE_OF)  # pyright: ignore[reportUnsupportedDunderAll]
+
+if TYPE_CHECKING:
+    from solvers._compile import implements as implements
+    from solvers._progress import Progress as Progress
+    from solvers.errors import ConvergenceWarning as ConvergenceWarning
+    from solvers.errors import IncompatibleError as IncompatibleError
+    from solvers.errors import InputError as InputError
+    from solvers.errors import MissingDependencyError as MissingDependencyError
+    from solvers.errors import SolveError as SolveError
+    from solvers.regression.certificates import certify as certify
+    from solvers.regression.fit import Fit as Fit
+    from solvers.regression.path import Path as Path
+    from solvers.regression.path import solve_path as solve_path
+    from solvers.regression.penalties import GroupSparsity as GroupSparsity
+    from solvers.regression.penalties import Penalty as Penalty
+    from solvers.regression.penalties import prox as prox
+    from solvers.regression.penalties import subdiff_distance as subdiff_distance
+    from solvers.regression.penalties import value as value
+    from solvers.regression.solver import lambda_max as lambda_max
+    from solvers.regression.solver import refit as refit
+    from solvers.regression.solver import solve as solve
+    from solvers.results import Certificate as Certificate
+    from solvers.results import Kind as Kind
+    from solvers.results import Limit as Limit
+    from solvers.results import Status as Status
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        module = _MODULE_OF[name]
+    except KeyError:
+        raise AttributeError(f"module 'solvers' has no attribute {name!r}") from None
+    value = getattr(importlib.import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

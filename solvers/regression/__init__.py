@@ -1,0 +1,1 @@
+"""Regression with penalties that remove whole inputs (the ShrinkNets draft, section 4)."""

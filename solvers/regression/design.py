@@ -1,0 +1,146 @@
+"""The design matrix as a solver sees it: centred, weighted, and never copied as a whole.
+
+Notation. ``X (n_samples, n_features)`` is the caller's matrix, ``s`` the sample weights, ``n = sum_i s_i``, ``m`` the weighted
+column means (zero without intercept). The effective matrix is ``Xs = diag(sqrt(s)) (X - 1 m')``; nothing here forms it whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from solvers._blas import add_gram, matmul, mirror_lower
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+_BLOCK_ENTRIES = 2**20
+"""Entries of a row block: 8 MiB, small enough to stay in cache, large enough for BLAS-3 to run at full speed."""
+
+_FAR_FROM_ORIGIN = 16.0
+"""Columns with |mean| above this many ranges are centred before they are multiplied; below it the mean is subtracted after,
+which costs at most this factor in rounding error and saves the copy of each row block."""
+
+
+def row_blocks(n_samples: int, n_features: int) -> Iterator[slice]:
+    """Slices that cut the rows into blocks of about `_BLOCK_ENTRIES` entries, at least 64 rows."""
+    rows = max(64, _BLOCK_ENTRIES // n_features)
+    for start in range(0, n_samples, rows):
+        yield slice(start, min(start + rows, n_samples))
+
+
+@dataclass(frozen=True)
+class DenseDesign:
+    """A dense matrix with its weights and means.
+
+    Attributes
+    ----------
+    X : (n_samples, n_features)
+        The caller's matrix, read-only.
+    root_weights : (n_samples,)
+        ``sqrt(s)``.
+    total : float
+        ``n = sum_i s_i``.
+    means : (n_features,)
+        Weighted column means; exactly the common value for a constant column; zero without intercept.
+    constant : (n_features,) bool
+        Columns that the intercept makes redundant: their effective column is exactly zero.
+    centre_first : bool
+        Whether products centre each row block before multiplying; see `_FAR_FROM_ORIGIN`.
+    """
+
+    X: Array
+    root_weights: Array
+    total: float
+    means: Array
+    constant: np.ndarray[Any, np.dtype[np.bool_]]
+    centre_first: bool
+
+    @classmethod
+    def build(cls, X: Array, weights: Array, *, centre: bool) -> DenseDesign:
+        """Measure the columns of ``X`` under sample weights ``(n_samples,)``; one pass, in row blocks."""
+        n_features, total = X.shape[1], float(np.sum(weights))
+        if not centre:
+            zeros = np.zeros(n_features)
+            return cls(X, np.sqrt(weights), total, zeros, np.zeros(n_features, dtype=bool), centre_first=False)
+        low, high, sums = np.full(n_features, np.inf), np.full(n_features, -np.inf), np.zeros(n_features)
+        for rows in row_blocks(*X.shape):
+            block, weight = X[rows], weights[rows]
+            if not weight.all():
+                block, weight = block[weight > 0], weight[weight > 0]
+            if len(block):
+                np.minimum(low, block.min(axis=0), out=low)
+                np.maximum(high, block.max(axis=0), out=high)
+                sums += matmul(weight[np.newaxis], block)[0]
+        constant = low == high
+        means = np.where(constant, low, np.clip(sums / total, low, high))
+        far = np.abs(means) > _FAR_FROM_ORIGIN * (high - low)
+        return cls(X, np.sqrt(weights), total, means, constant, centre_first=bool(np.any(far & ~constant)))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(n_samples, n_features)``."""
+        return self.X.shape[0], self.X.shape[1]
+
+    def columns(self, chosen: np.ndarray[Any, Any]) -> Array:
+        """The effective columns ``chosen``, a fresh Fortran-ordered array (n_samples, len(chosen))."""
+        block = np.asfortranarray(self.X[:, chosen])
+        block -= self.means[chosen]
+        block *= self.root_weights[:, np.newaxis]
+        return block
+
+    def predict(self, B: Array) -> Array:
+        """``Xs B`` for coefficients ``B (n_features, n_targets)``; zero rows of ``B`` cost nothing."""
+        n_samples, n_features = self.shape
+        active = np.flatnonzero(B.any(axis=1))
+        if len(active) * 2 > n_features:
+            return self._predict(slice(None), B)
+        if len(active) == 0:
+            return np.zeros((n_samples, B.shape[1]))
+        return self._predict(active, np.ascontiguousarray(B[active]))
+
+    def correlate(self, R: Array) -> Array:
+        """``Xs' R / n`` for ``R (n_samples, n_targets)``: shape (n_features, n_targets)."""
+        weighted = R * (self.root_weights / self.total)[:, np.newaxis]
+        if self.centre_first:
+            product = np.zeros((self.shape[1], R.shape[1]))
+            for rows in row_blocks(*self.shape):
+                product += matmul((self.X[rows] - self.means).T, weighted[rows])
+        else:
+            product = cast(Array, matmul(self.X.T, weighted))
+            product -= np.outer(self.means, weighted.sum(axis=0))
+        product[self.constant] = 0.0
+        return cast(Array, product)
+
+    def gram(self) -> Array:
+        """``Q = Xs' Xs / n``, C-ordered, from centred row blocks: ``X'X - n m m'`` cancels and is never formed."""
+        n_features = self.shape[1]
+        Q, drift = np.zeros((n_features, n_features)), np.zeros(n_features)
+        for rows in row_blocks(*self.shape):
+            block = self.X[rows] - self.means
+            root = self.root_weights[rows]
+            if not np.all(root == 1.0):
+                block *= root[:, np.newaxis]
+            add_gram(block, into=Q)
+            drift += matmul(root[np.newaxis], block)[0]
+        Q /= self.total
+        mirror_lower(Q)
+        # The means carry one rounding error each; what is left of them is the second pass of the two-pass formula.
+        if np.any(self.means):
+            drift /= self.total
+            Q -= np.outer(drift, drift)
+        Q[self.constant, :] = 0.0
+        Q[:, self.constant] = 0.0
+        return Q
+
+    def _predict(self, chosen: np.ndarray[Any, Any] | slice, B: Array) -> Array:
+        means = self.means[chosen]
+        if self.centre_first:
+            product = np.concatenate([matmul(self.X[rows][:, chosen] - means, B) for rows in row_blocks(*self.shape)], axis=0)
+        else:
+            product = matmul(self.X[:, chosen], B)
+            product -= matmul(means[np.newaxis], B)
+        product *= self.root_weights[:, np.newaxis]
+        return product

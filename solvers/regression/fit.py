@@ -1,0 +1,112 @@
+"""The answer of a regression solver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from solvers._arrays import as_matrix, as_number
+from solvers.errors import InputError
+from solvers.regression.penalties import Penalty
+from solvers.results import Certificate, Limit, Record, Status, saveable
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@saveable
+@dataclass(frozen=True, repr=False, eq=False)
+class Fit(Record):
+    """Coefficients, what is known about them, and the evidence.
+
+    Attributes
+    ----------
+    coef : (n_targets, n_features)
+        Coefficients on the scale of the data; a removed input is a column of exact zeros.
+    intercept : (n_targets,)
+        Unpenalised intercept; zeros without one.
+    objective : float
+        Loss plus penalty.
+    loss : float
+        The loss alone, recomputed from the data: a weighted mean over samples, summed over targets.
+    penalty : Penalty
+        The penalty that was minimised.
+    status : Status
+        What is known; ``fit.status.advice`` says what to do with it.
+    limit : Limit
+        What stopped the solver early, if anything did.
+    certificate : Certificate
+        The evidence; its ``gap`` is relative to ``null_loss``.
+    null_loss : float
+        Loss of the intercept-only model (of the zero model without intercept).
+    dual : (n_samples, n_targets) or None
+        A feasible point of the dual problem: ``||X_:j' dual|| <= lam w_j``, equality in every non-zero column of an exact answer,
+        and column sums zero with an intercept. None in paths.
+    n_iter : int
+        Rounds of the solver, each a sweep over the groups and some Newton steps.
+    elapsed : float
+        Seconds.
+    history : structured array (n_iter,)
+        Columns ``n_iter, elapsed, objective, gap, n_active``, one row per round.
+    fit_intercept : bool
+        Whether the intercept was fitted.
+    within : (n_allowed,) int or None
+        For a refit: the columns it was allowed to use.
+    is_vector : bool
+        Whether Y was one-dimensional; predictions then are too.
+    """
+
+    coef: Array
+    intercept: Array
+    objective: float
+    loss: float
+    penalty: Penalty
+    status: Status
+    limit: Limit
+    certificate: Certificate
+    null_loss: float
+    dual: Array | None = field(repr=False)
+    n_iter: int
+    elapsed: float
+    history: np.ndarray[Any, Any] = field(repr=False)
+    fit_intercept: bool = field(repr=False)
+    within: np.ndarray[Any, Any] | None = field(default=None, repr=False)
+    is_vector: bool = field(default=False, repr=False)
+
+    @property
+    def support(self) -> np.ndarray[Any, np.dtype[np.intp]]:
+        """Indices of the inputs that are in use: columns of ``coef`` with a non-zero entry."""
+        return np.flatnonzero(self.coef.any(axis=0))
+
+    @property
+    def sparsity(self) -> float:
+        """Share of the inputs that are removed, exactly."""
+        return 1.0 - len(self.support) / self.coef.shape[1]
+
+    def sparsity_at(self, threshold: float = 1e-3) -> float:
+        """Share of the inputs whose coefficients are all below ``threshold`` in absolute value: the draft's measure."""
+        threshold = as_number(threshold, "threshold")
+        return float(np.mean(np.all(np.abs(self.coef) < threshold, axis=0)))
+
+    def predict(self, X: Any) -> Array:
+        """``X coef' + intercept`` for ``X (n, n_features)``: shape (n, n_targets), or (n,) where Y was a vector."""
+        X = as_matrix(X)
+        if X.shape[1] != self.coef.shape[1]:
+            raise InputError(f"X must have {self.coef.shape[1]} columns, as in the fit, got {X.shape[1]}")
+        prediction = X @ self.coef.T + self.intercept
+        return prediction[:, 0] if self.is_vector else prediction
+
+    def _shown(self) -> dict[str, Any]:
+        rows = super()._shown()
+        shown = {
+            "status": f"{self.status} ({self.status.advice})",
+            "certificate": self.certificate,
+            "objective": self.objective,
+            "loss": self.loss,
+            "support": f"{len(self.support)} of {self.coef.shape[1]} inputs",
+            "coef": self.coef,
+            "intercept": self.intercept,
+            "penalty": self.penalty,
+        }
+        return shown | {name: rows[name] for name in ("limit", "n_iter", "elapsed")}

@@ -1,0 +1,131 @@
+"""Group sparsity with the squared loss, for one lam or many: certify from the data, correct in the Gram matrix, repeat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from solvers._progress import Monitor
+from solvers.regression.certificates import certificate_at
+from solvers.regression.descent import GramState, minimise_group_sparsity
+from solvers.regression.penalties import GroupSparsity, GroupSparsityKernel
+from solvers.regression.problem import Evaluation, SquaredProblem
+from solvers.regression.working_set import FullGram, WorkingSets, prefers_full_gram, scores_of
+from solvers.results import Certificate, Status
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+_INNER_SHARE = 0.5
+"""Share of ``tol`` that the Gram matrix's gap must reach: the rest is for what the Gram matrix does not see."""
+
+_ROUGH = 0.1
+"""On a growing working set, the share of the present gap at which to look at the other columns again."""
+
+
+class GroupSparsitySolver:
+    """Minimises ``1/(2n) ||Ys - Xs B||^2 + lam sum_j w_j ||B_j||`` for a sequence of ``lam``, each from the last answer.
+
+    Unpenalised columns are projected out of targets and columns, as the intercept is, and fitted afterwards.
+
+    Parameters
+    ----------
+    problem : SquaredProblem
+        With a positive null loss.
+    penalty : GroupSparsity
+        Its weights count; its ``lam`` is replaced in `solve`.
+    n_lams : int
+        How many values of lam are expected, for the choice between the whole Gram matrix and working sets.
+    """
+
+    def __init__(self, problem: SquaredProblem, penalty: GroupSparsity, n_lams: int = 1) -> None:
+        self.problem = problem
+        self.penalty = penalty
+        self.weights = penalty.with_lam(1.0).radii(problem.n_features)
+        self.free = np.flatnonzero(self.weights == 0)
+        self.penalised = np.flatnonzero(self.weights > 0)
+        self.space = problem.space(self.free)
+        self.B = np.zeros((problem.n_features, problem.n_targets))
+        self.at: Evaluation | None = None
+        self.lam = np.inf
+        self.n_lams = n_lams
+        self._columns: FullGram | WorkingSets | None = None
+
+    @property
+    def columns(self) -> FullGram | WorkingSets:
+        """The columns looked at and their Gram matrix, built when first needed."""
+        if self._columns is None:
+            n_samples, n_features = self.problem.design.shape
+            full = prefers_full_gram(n_samples, n_features, self.problem.n_targets, self.n_lams)
+            basis = None if self.space is None else self.space.basis
+            self._columns = (FullGram if full else WorkingSets)(self.problem, self.penalised, basis)
+        return self._columns
+
+    def start_from(self, B: Array) -> None:
+        """Begin the next `solve` at canonical coefficients ``B (n_features, n_targets)``."""
+        self.B = B.copy()
+        self.at = None
+
+    def evaluate(self) -> Evaluation:
+        """Fit the unpenalised columns and evaluate the present point from the data; remembered until the point moves."""
+        if self.at is None:
+            self._fit_free()
+            self.at = self.problem.evaluate(self.B, free=self.free, space=self.space)
+        return self.at
+
+    def lambda_max(self) -> float:
+        """Smallest lam, in the caller's units, at which every penalised group is zero."""
+        self.start_from(np.zeros_like(self.B))
+        return float(np.max(scores_of(self.evaluate().gradient, self.weights), initial=0.0)) * self.problem.lam_scale
+
+    def solve(self, lam: float, tol: float, monitor: Monitor) -> tuple[Certificate, Status]:
+        """Minimise at ``lam > 0`` (caller's units); ``self.B`` is the answer, also where a limit unwinds.
+
+        Each round takes loss and gradient from X, and with them the certificate; if that does not hold, the model in the Gram
+        matrix is minimised from there, so that errors of the Gram matrix are corrected as in iterative refinement.
+
+        Returns
+        -------
+        Certificate, Status
+            ``CERTIFIED`` where the gap is at most ``tol``; ``CONVERGED`` where two rounds on the same columns left the gap above
+            half of what it was.
+        """
+        penalty = self.penalty.with_lam(lam)
+        radii = penalty.radii(self.problem.n_features) / self.problem.lam_scale
+        strong = 2.0 - min(self.lam / lam, 2.0) if np.isfinite(self.lam) else 1.0
+        self.lam = lam
+        scores = scores_of(self.evaluate().gradient, radii)
+        chosen, previous, seen = self.columns.start(self.B, scores, strong), np.inf, -1
+        while True:
+            certificate = self._certificate(penalty, tol)
+            if certificate.gap <= tol:
+                return certificate, Status.CERTIFIED
+            if len(chosen) == seen and certificate.gap > 0.5 * previous:
+                return certificate, Status.CONVERGED
+            previous, seen = certificate.gap, len(chosen)
+            complete = isinstance(self.columns, FullGram)
+            inner_tol = _INNER_SHARE * tol if complete else max(_INNER_SHARE * tol, _ROUGH * certificate.gap)
+            self._minimise_on(chosen, radii, inner_tol, monitor)
+            chosen = self.columns.grow(chosen, scores_of(self.evaluate().gradient, radii))
+
+    def _minimise_on(self, chosen: np.ndarray[Any, Any], radii: Array, tol: float, monitor: Monitor) -> None:
+        at, scale = self.evaluate(), self.problem.null_loss
+        state = GramState(self.columns.gram(chosen), self.B[chosen], at.gradient[chosen], at.projected_loss)
+        self.at = None
+        try:
+            minimise_group_sparsity(state, GroupSparsityKernel(radii[chosen]), tol, scale, monitor, self.problem.loss_scale)
+        finally:
+            self.B[chosen] = state.B
+
+    def _fit_free(self) -> None:
+        if self.space is None:
+            return
+        self.B[self.free] = 0.0
+        self.B[self.free] = self.space.solve(self._residual())
+        self.B[self.free] += self.space.correct(self._residual())
+
+    def _residual(self) -> Array:
+        return self.problem.targets - self.problem.design.predict(self.B)
+
+    def _certificate(self, penalty: GroupSparsity, tol: float) -> Certificate:
+        return certificate_at(self.problem, penalty, self.B, tol=tol, at=self.evaluate())[0]

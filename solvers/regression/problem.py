@@ -1,0 +1,235 @@
+"""The least-squares problem in canonical form, and its evaluation at a point from the data alone.
+
+The caller's problem is translated once (centring, weights, powers of two against overflow) and each answer is translated back.
+Inside, coefficients are ``B (n_features, n_targets)``, C-ordered: a group is a row. Everything that ends up in a certificate is
+computed here from ``X``, never from a Gram matrix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from solvers._arrays import as_matrix, as_sample_weight, as_targets
+from solvers._blas import matmul
+from solvers.errors import IncompatibleError, InputError
+from solvers.regression.design import DenseDesign
+from solvers.regression.least_squares import ColumnSpace
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+_SAFE = 1e100
+"""Data with entries beyond this or below its inverse are scaled, so that squares neither overflow nor vanish."""
+
+_NULL_LOSS_FLOOR = 1e-30
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The loss and its dual quantities at one point, in canonical units.
+
+    Attributes
+    ----------
+    loss : float
+        ``||R||^2 / (2n)`` for the residual ``R = Ys - Xs B`` (minus the intercept's part).
+    gradient : (n_features, n_targets)
+        ``Xs' P / n``, the negative gradient, where ``P`` is ``R`` projected orthogonally to the unpenalised columns and the
+        intercept; exactly zero in the rows of unpenalised columns.
+    projected_loss : float
+        ``||P||^2 / (2n)``.
+    removed_loss : float
+        ``||R - P||^2 / (2n)``: zero where intercept and unpenalised columns are fitted exactly.
+    residual : (n_samples, n_targets)
+        ``P``, rows multiplied by ``sqrt(s)``.
+    """
+
+    loss: float
+    gradient: Array
+    projected_loss: float
+    removed_loss: float
+    residual: Array
+
+
+@dataclass(frozen=True)
+class SquaredProblem:
+    """Multi-target least squares with weights and intercept: ``1/(2n) ||Ys - Xs B||_F^2`` over ``B (n_features, n_targets)``.
+
+    Attributes
+    ----------
+    design : DenseDesign
+        ``Xs``, as the caller's matrix with weights and means.
+    targets : (n_samples, n_targets)
+        ``Ys = diag(sqrt(s)) (Y - 1 mean')``.
+    target_means : (n_targets,)
+        Weighted means; zero without intercept.
+    fit_intercept : bool
+        Whether an unpenalised intercept is fitted.
+    x_scale, y_scale : float
+        Powers of two by which X and Y were divided.
+    null_loss : float
+        Loss of the model ``B = 0``: the scale of every relative gap; 0 where the targets are constant to rounding.
+    is_vector : bool
+        Whether the caller's Y was one-dimensional.
+    """
+
+    design: DenseDesign
+    targets: Array
+    target_means: Array
+    fit_intercept: bool
+    x_scale: float
+    y_scale: float
+    null_loss: float
+    is_vector: bool
+
+    @classmethod
+    def build(cls, X: Any, Y: Any, *, fit_intercept: bool, sample_weight: Any = None, rescale: bool = True) -> SquaredProblem:
+        """Check the caller's data and bring it into canonical form; nothing the caller owns is written to.
+
+        ``rescale=False`` keeps the units of extreme data, for penalties of unknown homogeneity.
+        """
+        if Y is None:
+            raise IncompatibleError("Y is missing: write solve(X, Y, penalty), Y of shape (n_samples, n_targets)")
+        if not isinstance(fit_intercept, (bool, np.bool_)):
+            raise IncompatibleError(f"fit_intercept must be True or False, got {fit_intercept!r}")
+        X, x_scale = _tame(as_matrix(X), rescale)
+        Y, is_vector = as_targets(Y, X.shape[0])
+        Y, y_scale = _tame(Y, rescale)
+        weights = _normalised(as_sample_weight(sample_weight, X.shape[0]), X.shape[0])
+        design = DenseDesign.build(X, weights, centre=bool(fit_intercept))
+        targets, means = _centred_targets(Y, design, centre=bool(fit_intercept))
+        null_loss = 0.5 * float(np.sum(targets**2)) / design.total
+        mean_square = float(np.sum(weights[:, np.newaxis] * Y**2)) / design.total
+        if null_loss <= _NULL_LOSS_FLOOR * mean_square:
+            null_loss, targets = 0.0, np.zeros_like(targets)
+        return cls(design, targets, means, bool(fit_intercept), x_scale, y_scale, null_loss, is_vector)
+
+    @property
+    def n_features(self) -> int:
+        return self.design.shape[1]
+
+    @property
+    def n_targets(self) -> int:
+        return self.targets.shape[1]
+
+    @property
+    def lam_scale(self) -> float:
+        """A penalty strength in the caller's units is this many times the one in canonical units."""
+        return self.x_scale * self.y_scale
+
+    @property
+    def loss_scale(self) -> float:
+        """A loss in the caller's units is this many times the one in canonical units."""
+        return self.y_scale**2
+
+    @cached_property
+    def gram(self) -> Array:
+        """``Q = Xs' Xs / n``, formed once."""
+        return self.design.gram()
+
+    @cached_property
+    def correlation(self) -> Array:
+        """``Xs' Ys / n``: the negative gradient at ``B = 0``."""
+        return self.design.correlate(self.targets)
+
+    def space(self, columns: np.ndarray[Any, Any]) -> ColumnSpace | None:
+        """Column space of the effective ``columns``; None where there are none."""
+        return ColumnSpace.of(self.design.columns(columns)) if len(columns) else None
+
+    def evaluate(
+        self, B: Array, *, free: np.ndarray[Any, Any], space: ColumnSpace | None, shift: Array | None = None
+    ) -> Evaluation:
+        """Loss and dual quantities at ``B``, from X.
+
+        Parameters
+        ----------
+        B : (n_features, n_targets)
+            Coefficients, including those of the unpenalised columns.
+        free : (n_free,) int
+            The unpenalised columns; ``space`` is their column space.
+        shift : (n_targets,) or None
+            What the intercept exceeds its best value by, as far as known before the residual; None for the best intercept.
+        """
+        n, root = self.design.total, self.design.root_weights
+        R = self.targets - self.design.predict(B)
+        P = R
+        if self.fit_intercept:
+            if shift is not None:
+                R = R - np.outer(root, shift)
+            P = R - np.outer(root, matmul(root[np.newaxis], R) / n)
+            R = R if shift is not None else P
+        if space is not None:
+            P = P - space.project(P)
+            # Once more: the first pass leaves rounding errors of the size of R, not of P.
+            P = P - space.project(P)
+        gradient = self.design.correlate(P)
+        gradient[free] = 0.0
+        return Evaluation(
+            loss=0.5 * float(np.sum(R**2)) / n,
+            gradient=gradient,
+            projected_loss=0.5 * float(np.sum(P**2)) / n,
+            removed_loss=0.5 * float(np.sum((R - P) ** 2)) / n,
+            residual=P,
+        )
+
+    def to_coef(self, B: Array) -> Array:
+        """Coefficients in the caller's units and shape (n_targets, n_features)."""
+        return np.ascontiguousarray(B.T) * (self.y_scale / self.x_scale)
+
+    def from_coef(self, coef: Array) -> Array:
+        """Canonical coefficients (n_features, n_targets) of the caller's ``coef``; the inverse of `to_coef`."""
+        return np.ascontiguousarray(coef.T) * (self.x_scale / self.y_scale)
+
+    def intercept(self, B: Array) -> Array:
+        """The best intercept (n_targets,) for ``B``, in the caller's units."""
+        if not self.fit_intercept:
+            return np.zeros(self.n_targets)
+        root = self.design.root_weights
+        leftover = self.targets - self.design.predict(B)
+        drift = matmul(root[np.newaxis], leftover)[0] / self.design.total
+        return (self._uncorrected_intercept(B) + drift) * self.y_scale
+
+    def intercept_shift(self, B: Array, intercept: Array) -> Array:
+        """What a given intercept (caller's units) exceeds ``mean - means' B`` by; the ``shift`` of `evaluate`."""
+        return intercept / self.y_scale - self._uncorrected_intercept(B)
+
+    def _uncorrected_intercept(self, B: Array) -> Array:
+        return self.target_means - matmul(self.design.means[np.newaxis], B)[0]
+
+
+def check_features(n_features: int, problem: SquaredProblem) -> None:
+    """Raise unless the data has as many columns as the fit."""
+    if n_features != problem.n_features:
+        raise InputError(f"X must have {n_features} columns, as in the fit, got {problem.n_features}")
+
+
+def _tame(A: Array, rescale: bool) -> tuple[Array, float]:
+    """``(A / scale, scale)`` with a power of two that is 1 unless squares of the entries would over- or underflow."""
+    largest = max(float(A.max()), -float(A.min()))
+    if not rescale or largest == 0.0 or 1.0 / _SAFE <= largest <= _SAFE:
+        return A, 1.0
+    scale = float(np.ldexp(1.0, int(np.clip(np.frexp(largest)[1], -1000, 1000))))
+    return A / scale, scale
+
+
+def _normalised(weights: Array | None, n_samples: int) -> Array:
+    """Weights divided by a power of two near their maximum: results do not depend on the scale, sums do not overflow."""
+    if weights is None:
+        return np.ones(n_samples)
+    largest = float(weights.max())
+    return weights / float(np.ldexp(1.0, int(np.clip(np.frexp(largest)[1] - 1, -1000, 1000))))
+
+
+def _centred_targets(Y: Array, design: DenseDesign, *, centre: bool) -> tuple[Array, Array]:
+    """``diag(sqrt(s)) (Y - 1 mean')`` and the means; a constant target is centred to exact zeros."""
+    root = design.root_weights[:, np.newaxis]
+    if not centre:
+        return root * Y, np.zeros(Y.shape[1])
+    counted = Y[design.root_weights > 0]
+    low, high = counted.min(axis=0), counted.max(axis=0)
+    means = np.where(low == high, low, np.clip(np.sum(root**2 * Y, axis=0) / design.total, low, high))
+    targets = root * (Y - means)
+    drift = np.where(low == high, 0.0, np.sum(root * targets, axis=0) / design.total)
+    return targets - root * drift, means + drift

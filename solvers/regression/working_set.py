@@ -1,0 +1,150 @@
+"""Which columns a solver looks at, and their Gram matrix, kept while it grows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from solvers._blas import matmul
+from solvers.regression.certificates import row_norms
+from solvers.regression.problem import SquaredProblem
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+Indices = np.ndarray[Any, np.dtype[np.intp]]
+
+_FIRST_SIZE = 64
+_GRAM_BYTES = 2**30
+"""Memory a full Gram matrix may take."""
+
+# Throughputs of one present-day core, in operations or bytes per second. Only their ratio decides, and it varies little.
+_GEMM_RATE = 3e10
+_MEMORY_RATE = 1e10
+
+
+def prefers_full_gram(n_samples: int, n_features: int, n_targets: int, n_lams: int) -> bool:
+    """Whether forming the whole Gram matrix costs less than the passes over X that it saves.
+
+    The Gram matrix takes ``n p^2`` operations, once. A working-set solver passes over X about 10 times to start and 3 times per
+    further lam, each pass two products with ``n_targets`` columns: ``4 n p n_targets`` operations or two readings of X,
+    whichever takes longer.
+    """
+    if 8.0 * n_features**2 > _GRAM_BYTES:
+        return False
+    size = float(n_samples) * n_features
+    seconds_per_pass = max(4.0 * size * n_targets / _GEMM_RATE, 16.0 * size / _MEMORY_RATE)
+    return size * n_features / _GEMM_RATE <= (10 + 3 * (n_lams - 1)) * seconds_per_pass
+
+
+class FullGram:
+    """All penalised columns, always; their Gram matrix is formed once."""
+
+    def __init__(self, problem: SquaredProblem, penalised: Indices, free_basis: Array | None) -> None:
+        self.penalised = penalised
+        self.Q = problem.gram
+        if free_basis is None:
+            return
+        self.Q = problem.gram[np.ix_(penalised, penalised)]
+        _project_out(self.Q, matmul(free_basis.T, problem.design.columns(penalised)) / np.sqrt(problem.design.total))
+
+    def start(self, B: Array, scores: Array, strong: float) -> Indices:
+        """The columns to begin a new lam with."""
+        return self.penalised
+
+    def grow(self, chosen: Indices, scores: Array) -> Indices:
+        """``chosen`` and the worst violators outside it."""
+        return chosen
+
+    def gram(self, chosen: Indices) -> Array:
+        """Gram matrix of the chosen columns."""
+        return self.Q
+
+
+class WorkingSets:
+    """The support and the columns that violate their optimality condition most, at most doubling from round to round.
+
+    The effective columns and their Gram matrix are cached as they come in, for all later rounds and the whole path.
+    """
+
+    def __init__(self, problem: SquaredProblem, penalised: Indices, free_basis: Array | None) -> None:
+        self.problem = problem
+        self.penalised = penalised
+        self.free_basis = free_basis
+        self.place = np.full(problem.n_features, -1)
+        self.size = 0
+        self.columns = np.empty((problem.design.shape[0], 0), order="F")
+        self.Q = np.empty((0, 0))
+
+    def start(self, B: Array, scores: Array, strong: float) -> Indices:
+        """The support and the columns that pass the sequential strong rule, ``score >= strong``."""
+        support = np.flatnonzero(B.any(axis=1) & (scores >= 0))
+        return _with_best(support, scores, strong, max(_FIRST_SIZE, 2 * len(support)))
+
+    def grow(self, chosen: Indices, scores: Array) -> Indices:
+        """Add the columns outside ``chosen`` with the largest scores above 1, at most as many as there are."""
+        return _with_best(chosen, scores, 1.0, max(_FIRST_SIZE, len(chosen)))
+
+    def gram(self, chosen: Indices) -> Array:
+        """Gram matrix of the chosen columns, of which only the new ones are computed."""
+        new = chosen[self.place[chosen] < 0]
+        if len(new):
+            self._append(new)
+        places = self.place[chosen]
+        return self.Q[np.ix_(places, places)]
+
+    def _append(self, new: Indices) -> None:
+        n = self.problem.design.total
+        block = self.problem.design.columns(new)
+        if self.problem.fit_intercept:
+            root = self.problem.design.root_weights
+            block -= np.outer(root, matmul(root[np.newaxis], block) / n)
+        if self.free_basis is not None:
+            original = np.sum(block**2, axis=0)
+            block -= matmul(self.free_basis, matmul(self.free_basis.T, block))
+            block[:, np.sum(block**2, axis=0) <= _DEPENDENT * original] = 0.0
+        old, size = self.size, self.size + len(new)
+        self._reserve(size)
+        self.columns[:, old:size] = block
+        cross = matmul(self.columns[:, :size].T, block) / n
+        self.Q[:size, old:size] = cross
+        self.Q[old:size, :old] = cross[:old].T
+        self.place[new] = np.arange(old, size)
+        self.size = size
+
+    def _reserve(self, size: int) -> None:
+        if size <= self.columns.shape[1]:
+            return
+        capacity = min(max(size, 2 * self.columns.shape[1], 4 * _FIRST_SIZE), max(size, len(self.penalised)))
+        columns = np.empty((self.columns.shape[0], capacity), order="F")
+        columns[:, : self.size] = self.columns[:, : self.size]
+        Q = np.empty((capacity, capacity))
+        Q[: self.size, : self.size] = self.Q[: self.size, : self.size]
+        self.columns, self.Q = columns, Q
+
+
+_DEPENDENT = 1e-24
+"""A column whose squared length falls below this share when the unpenalised columns are projected out lies in their span."""
+
+
+def _project_out(Q: Array, C: Array) -> None:
+    """``Q -= C'C`` in place; columns that vanish to rounding become exactly zero."""
+    original = np.diag(Q).copy()
+    Q -= matmul(C.T, C)
+    vanished = np.diag(Q) <= 1e-13 * original
+    Q[vanished, :] = 0.0
+    Q[:, vanished] = 0.0
+
+
+def scores_of(gradient: Array, radii: Array) -> Array:
+    """``||g_j|| / radius_j``: above 1 where a zero group violates its optimality condition; -1 for unpenalised columns."""
+    penalised = radii > 0
+    return np.where(penalised, row_norms(gradient) / np.where(penalised, radii, 1.0), -1.0)
+
+
+def _with_best(chosen: Indices, scores: Array, threshold: float, at_most: int) -> Indices:
+    outside = scores.copy()
+    outside[chosen] = -1.0
+    candidates = np.flatnonzero(outside >= threshold)
+    if len(candidates) > at_most:
+        candidates = candidates[np.argpartition(-outside[candidates], at_most - 1)[:at_most]]
+    return np.union1d(chosen, candidates)
