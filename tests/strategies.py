@@ -172,7 +172,12 @@ def problems(draw: st.DrawFn, *, ugly: tuple[str, ...] = tuple(UGLY), max_ugly: 
     for name in draw(st.lists(st.sampled_from(ugly), max_size=max_ugly, unique=True)) if ugly else []:
         j, k = draw(st.integers(0, n_features - 1)), draw(st.integers(0, n_features - 1))
         problem = replace(UGLY[name](problem, j, k), labels=(*problem.labels, name))
-    shapes = {"one sample": n_samples == 1, "one target": n_targets == 1, "n < p": n_samples < n_features, "one column": n_features == 1}
+    shapes = {
+        "one sample": n_samples == 1,
+        "one target": n_targets == 1,
+        "n < p": n_samples < n_features,
+        "one column": n_features == 1,
+    }
     problem = replace(problem, labels=problem.labels + tuple(name for name, holds in shapes.items() if holds))
     _count(problem)
     return problem

@@ -179,7 +179,7 @@ def certificate_at(
     if not isinstance(penalty, GroupSparsity):
         at = problem.evaluate(B, free=np.arange(0), space=None, shift=shift)
         return stationary_certificate(problem, at, B, penalty, tol), at, 1.0
-    radii = penalty.radii(problem.n_features) / problem.lam_scale
+    radii = problem.canonical_lam(penalty.radii(problem.n_features))
     allowed = np.ones(problem.n_features, dtype=bool)
     if within is not None:
         allowed[:] = False

@@ -7,6 +7,7 @@ caller that recomputes ``G`` from the data corrects whatever rounding errors the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,8 @@ _POLISH_STEPS = 4
 
 _POLISHED = 1e-2
 """Relative stationarity on the support below which the next sweep is worth more than another Newton step."""
+
+_HALVINGS = 20
 
 _STALLED_ROUNDS = 3
 
@@ -186,7 +189,7 @@ def polish(state: GramState, radii: Array) -> None:
 def _newton_step(state: GramState, support: np.ndarray[Any, Any], radii: Array) -> bool:
     """One Newton step with line search on the support; True where another is worth trying.
 
-    A group whose target lies across zero (``<w + d, w> <= 0``) is dropped: the norm has no second-order model there.
+    A group that the step carries across zero (``<w + d, w> <= 0``) is dropped: the norm has no second-order model there.
     """
     Q, W = state.Q[np.ix_(support, support)], state.B[support]
     direction = newton_direction(Q, W, state.G[support], radii)
@@ -206,25 +209,46 @@ def _newton_step(state: GramState, support: np.ndarray[Any, Any], radii: Array) 
 def _line_search(
     Q: Array, W: Array, G: Array, radii: Array, direction: Array
 ) -> tuple[Array | None, float, np.ndarray[Any, np.dtype[np.bool_]]]:
-    """Halve the step until the objective does not rise: ``(step, change of the loss, groups set to zero)``.
+    """Shorten the step until the objective does not rise: ``(step, change of the loss, groups set to zero)``.
 
     The change is summed from differences, ``||w + d|| - ||w|| = <2w + d, d> / (||w + d|| + ||w||)``, so that it keeps its sign
     down to the last digits; comparing two objectives would stop the polish at 1e-16 of their size.
     """
     norms = row_norms(W)
-    length = 1.0
+    towards = np.sum(W * direction, axis=1) / norms
+    crossings = np.divide(-norms, towards, out=np.full(len(W), np.inf), where=towards < 0)
     dropped = np.zeros(len(W), dtype=bool)
-    while length > 1e-9:
+    for length in _trial_lengths(crossings):
+        dropped = crossings <= length
         target = W + length * direction
-        dropped = np.sum(target * W, axis=1) <= 0.0
         target[dropped] = 0.0
         step = target - W
         loss_change = float(np.sum(step * (0.5 * matmul(Q, step) - G)))
         growth = np.sum((W + target) * step, axis=1) / (row_norms(target) + norms)
         if loss_change + float(np.sum(radii * growth)) <= 0.0:
             return step, loss_change, dropped
-        length *= 0.5
     return None, 0.0, dropped
+
+
+def _trial_lengths(crossings: Array) -> Iterator[float]:
+    """Step lengths to try: 1, then lengths at which half, a quarter, ... of the crossing groups reach zero, then halves.
+
+    Where the Hessian is singular the direction is as long as its ridge is small, and only the crossings know the scale: along
+    a flat direction the objective falls up to the first of them.
+    """
+    yield 1.0
+    ends = np.sort(crossings[crossings < 1.0])
+    count = len(ends) // 2
+    length = 1.0
+    while len(ends):
+        length = float(ends[count])
+        yield length
+        if count == 0:
+            break
+        count //= 2
+    for _ in range(_HALVINGS):
+        length *= 0.5
+        yield length
 
 
 def minimise_by_sweeps(state: GramState, kernel: Any, tol: float, scale: float, gradient_scale: float, monitor: Monitor) -> bool:

@@ -19,6 +19,9 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 _BLOCK_ENTRIES = 2**20
 """Entries of a row block: 8 MiB, small enough to stay in cache, large enough for BLAS-3 to run at full speed."""
 
+NEGLIGIBLE = 2.0**-963
+"""Columns that stay below this (about 1e-290) count as zero: coefficients large enough to matter would overflow."""
+
 _FAR_FROM_ORIGIN = 16.0
 """Columns with |mean| above this many ranges are centred before they are multiplied; below it the mean is subtracted after,
 which costs at most this factor in rounding error and saves the copy of each row block."""
@@ -46,7 +49,7 @@ class DenseDesign:
     means : (n_features,)
         Weighted column means; exactly the common value for a constant column; zero without intercept.
     constant : (n_features,) bool
-        Columns that the intercept makes redundant: their effective column is exactly zero.
+        Columns that can have no effect, taken as exactly zero: constant beside an intercept, or below `NEGLIGIBLE`.
     centre_first : bool
         Whether products centre each row block before multiplying; see `_FAR_FROM_ORIGIN`.
     """
@@ -62,9 +65,6 @@ class DenseDesign:
     def build(cls, X: Array, weights: Array, *, centre: bool) -> DenseDesign:
         """Measure the columns of ``X`` under sample weights ``(n_samples,)``; one pass, in row blocks."""
         n_features, total = X.shape[1], float(np.sum(weights))
-        if not centre:
-            zeros = np.zeros(n_features)
-            return cls(X, np.sqrt(weights), total, zeros, np.zeros(n_features, dtype=bool), centre_first=False)
         low, high, sums = np.full(n_features, np.inf), np.full(n_features, -np.inf), np.zeros(n_features)
         for rows in row_blocks(*X.shape):
             block, weight = X[rows], weights[rows]
@@ -74,8 +74,11 @@ class DenseDesign:
                 np.minimum(low, block.min(axis=0), out=low)
                 np.maximum(high, block.max(axis=0), out=high)
                 sums += matmul(weight[np.newaxis], block)[0]
-        constant = low == high
-        means = np.where(constant, low, np.clip(sums / total, low, high))
+        if not centre:
+            negligible = np.maximum(high, -low) < NEGLIGIBLE
+            return cls(X, np.sqrt(weights), total, np.zeros(n_features), negligible, centre_first=False)
+        constant = high - low < NEGLIGIBLE
+        means = np.where(low == high, low, np.clip(sums / total, low, high))
         far = np.abs(means) > _FAR_FROM_ORIGIN * (high - low)
         return cls(X, np.sqrt(weights), total, means, constant, centre_first=bool(np.any(far & ~constant)))
 
@@ -89,6 +92,7 @@ class DenseDesign:
         block = np.asfortranarray(self.X[:, chosen])
         block -= self.means[chosen]
         block *= self.root_weights[:, np.newaxis]
+        block[:, self.constant[chosen]] = 0.0
         return block
 
     def predict(self, B: Array) -> Array:

@@ -76,7 +76,8 @@ class GroupSparsitySolver:
     def lambda_max(self) -> float:
         """Smallest lam, in the caller's units, at which every penalised group is zero."""
         self.start_from(np.zeros_like(self.B))
-        return float(np.max(scores_of(self.evaluate().gradient, self.weights), initial=0.0)) * self.problem.lam_scale
+        top = float(np.max(scores_of(self.evaluate().gradient, self.weights), initial=0.0))
+        return top * self.problem.x_scale * self.problem.y_scale
 
     def solve(self, lam: float, tol: float, monitor: Monitor) -> tuple[Certificate, Status]:
         """Minimise at ``lam > 0`` (caller's units); ``self.B`` is the answer, also where a limit unwinds.
@@ -91,7 +92,7 @@ class GroupSparsitySolver:
             half of what it was.
         """
         penalty = self.penalty.with_lam(lam)
-        radii = penalty.radii(self.problem.n_features) / self.problem.lam_scale
+        radii = self.problem.canonical_lam(penalty.radii(self.problem.n_features))
         strong = 2.0 - min(self.lam / lam, 2.0) if np.isfinite(self.lam) else 1.0
         self.lam = lam
         scores = scores_of(self.evaluate().gradient, radii)

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.linalg import qr, svd
 
 from solvers._blas import matmul
+from solvers.regression.design import NEGLIGIBLE
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -59,9 +60,9 @@ class ColumnSpace:
 
 def _unit_scale(A: Array) -> Array:
     """Factors that bring each column to unit length; 0 for zero columns."""
-    # A power of two first: a subnormal column does not underflow in its norm.
+    # A power of two first: the squares of a tiny column do not underflow.
     largest = np.max(np.abs(A), axis=0, initial=0.0)
-    rough = np.ldexp(1.0, -np.frexp(largest)[1].clip(-1000, 1000))
+    rough = np.where(largest < NEGLIGIBLE, 0.0, np.ldexp(1.0, -np.frexp(largest)[1].clip(-1000, 1000)))
     norms = np.sqrt(np.sum((A * rough) ** 2, axis=0))
     return np.where(norms > 0, rough / np.where(norms > 0, norms, 1.0), 0.0)
 

@@ -16,13 +16,15 @@ import numpy as np
 from solvers._arrays import as_matrix, as_sample_weight, as_targets
 from solvers._blas import matmul
 from solvers.errors import IncompatibleError, InputError
-from solvers.regression.design import DenseDesign
+from solvers.regression.design import NEGLIGIBLE, DenseDesign
 from solvers.regression.least_squares import ColumnSpace
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 _SAFE = 1e100
 """Data with entries beyond this or below its inverse are scaled, so that squares neither overflow nor vanish."""
+
+_LARGE = 1e200
 
 _NULL_LOSS_FLOOR = 1e-30
 
@@ -114,10 +116,9 @@ class SquaredProblem:
     def n_targets(self) -> int:
         return self.targets.shape[1]
 
-    @property
-    def lam_scale(self) -> float:
-        """A penalty strength in the caller's units is this many times the one in canonical units."""
-        return self.x_scale * self.y_scale
+    def canonical_lam(self, lam: Array) -> Array:
+        """Penalty strengths in canonical units; bounded, so that one far above `lambda_max` stays finite."""
+        return np.minimum(lam / self.x_scale / self.y_scale, _LARGE)
 
     @property
     def loss_scale(self) -> float:
@@ -208,7 +209,7 @@ def check_features(n_features: int, problem: SquaredProblem) -> None:
 def _tame(A: Array, rescale: bool) -> tuple[Array, float]:
     """``(A / scale, scale)`` with a power of two that is 1 unless squares of the entries would over- or underflow."""
     largest = max(float(A.max()), -float(A.min()))
-    if not rescale or largest == 0.0 or 1.0 / _SAFE <= largest <= _SAFE:
+    if not rescale or largest < NEGLIGIBLE or 1.0 / _SAFE <= largest <= _SAFE:
         return A, 1.0
     scale = float(np.ldexp(1.0, int(np.clip(np.frexp(largest)[1], -1000, 1000))))
     return A / scale, scale

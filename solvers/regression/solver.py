@@ -246,7 +246,11 @@ def finish(
     ``status`` is what the solver claims where the certificate does not hold. A ``solver`` lends its last evaluation, made from
     the data.
     """
-    at = solver.evaluate() if solver is not None else None
+    coef = problem.to_coef(B)
+    # The certificate is for what is returned: a coefficient may have underflowed in the caller's units.
+    returned = problem.from_coef(coef)
+    at = solver.evaluate() if solver is not None and np.array_equal(returned, B) else None
+    B = returned
     certificate, at, s = certificate_at(problem, penalty, B, within=within, at=at, tol=tol)
     if certificate.holds:
         status = Status.CERTIFIED
@@ -254,7 +258,7 @@ def finish(
         status = Status.FEASIBLE
     dual = at.residual * (s * problem.y_scale / problem.design.total * problem.design.root_weights)[:, np.newaxis]
     return Fit(
-        coef=problem.to_coef(B),
+        coef=coef,
         intercept=problem.intercept(B),
         objective=certificate.upper,
         loss=at.loss * problem.loss_scale,
