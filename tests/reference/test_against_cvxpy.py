@@ -1,0 +1,59 @@
+"""Against CVXPY and Clarabel: never worse by more than 1e-7 of the null loss, and our own certificate holds."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+
+from solvers import GroupSparsity, certify, solve
+from solvers.regression.reference import group_sparsity_objective, reference_group_sparsity
+from tests.checks import null_loss
+from tests.properties.test_group_sparsity import WELL_SCALED, largest_lam, penalty
+from tests.strategies import Problem, problems
+
+pytest.importorskip("cvxpy")
+
+
+@given(problems(ugly=WELL_SCALED))
+def test_no_worse_than_the_reference(p: Problem) -> None:
+    scale = null_loss(p)
+    assume(scale > 1e-12)
+    lam = p.lam_share * (largest_lam(p) or 1.0)
+    with warnings.catch_warnings():
+        # Clarabel may end with reduced accuracy; its answer still bounds ours from one side.
+        warnings.simplefilter("ignore")
+        reference = reference_group_sparsity(
+            p.X, p.Y, lam, weights=p.weights, sample_weight=p.sample_weight, fit_intercept=p.fit_intercept
+        )
+    fit = solve(p.X, p.Y, penalty(p, lam), **p.data(), tol=1e-9)
+    ours = group_sparsity_objective(p.X, p.Y, fit.coef, fit.intercept, lam, p.group_weights, p.row_weights)
+    assert ours <= reference.objective + 1e-7 * scale
+    assert certify(fit, p.X, p.Y, sample_weight=p.sample_weight).gap <= 1e-9
+    # The lower bound of our certificate must not exceed what the reference achieved.
+    assert fit.certificate.lower <= reference.objective + 1e-9 * scale
+
+
+def test_one_target_is_the_lasso_of_scikit_learn() -> None:
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((80, 20))
+    y = X[:, 0] - 2 * X[:, 1] + 0.1 * rng.standard_normal(80)
+    peer = linear_model.Lasso(alpha=0.1, tol=1e-12, max_iter=100_000).fit(X, y)
+    fit = solve(X, y, GroupSparsity(0.1), tol=1e-12)
+    assert np.allclose(fit.coef[0], peer.coef_, atol=1e-7)
+    assert np.allclose(fit.predict(X), peer.predict(X), atol=1e-7)
+    assert fit.predict(X).shape == (80,)
+
+
+def test_several_targets_are_the_multi_task_lasso_of_scikit_learn() -> None:
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((80, 20))
+    Y = X[:, :3] @ rng.standard_normal((3, 4)) + 0.1 * rng.standard_normal((80, 4))
+    peer = linear_model.MultiTaskLasso(alpha=0.2, tol=1e-12, max_iter=100_000).fit(X, Y)
+    fit = solve(X, Y, GroupSparsity(0.2), tol=1e-12)
+    assert np.allclose(fit.coef, peer.coef_, atol=1e-7)
+    assert np.allclose(fit.intercept, peer.intercept_, atol=1e-7)

@@ -1,0 +1,149 @@
+"""The parts of the regression solver against their definitions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from solvers import GroupSparsity, prox, subdiff_distance, value
+from solvers.regression.certificates import row_norms
+from solvers.regression.descent import GramState, polish, sweep
+from solvers.regression.design import DenseDesign
+from solvers.regression.least_squares import ColumnSpace
+from solvers.regression.newton import newton_direction
+from solvers.regression.penalties import GroupSparsityKernel, column_norms
+
+ENTRIES = st.floats(-1e3, 1e3, allow_subnormal=False).filter(lambda v: v == 0 or abs(v) > 1e-3)
+VECTORS = arrays(np.float64, st.integers(1, 5), elements=ENTRIES)
+
+
+@given(VECTORS, st.floats(1e-3, 1e3), st.floats(1e-3, 1e2), st.integers(0, 10**6))
+def test_prox_beats_every_other_point(z: np.ndarray, step: float, radius: float, seed: int) -> None:
+    kernel, w = GroupSparsityKernel(np.array([radius])), np.empty_like(z)
+    prox(kernel, z, step, 0, w)
+
+    def objective(v: np.ndarray) -> float:
+        return 0.5 * np.sum((v - z) ** 2) + step * value(kernel, v, 0)
+
+    others = z + np.random.default_rng(seed).standard_normal((20, len(z))) * (np.abs(z).max() + step * radius)
+    for other in [*others, np.zeros_like(z), z, 0.5 * (w + z), w * (1 + 1e-6), w * (1 - 1e-6)]:
+        assert objective(w) <= objective(other) * (1 + 1e-12)
+    # The optimality condition of the prox: (z - w) / step is a subgradient at w.
+    assert subdiff_distance(kernel, w, (z - w) / step, 0) <= 1e-9 * (np.abs(z).max() / step + radius)
+
+
+@pytest.mark.parametrize("targets", [1, 2, 5])
+@pytest.mark.parametrize("size", [1, 3, 8])
+def test_newton_direction_solves_the_dense_newton_system(size: int, targets: int) -> None:
+    rng = np.random.default_rng(size * 10 + targets)
+    X = rng.standard_normal((20, size))
+    Q, W, G = X.T @ X / 20, rng.standard_normal((size, targets)), rng.standard_normal((size, targets))
+    radii = rng.uniform(0.1, 1.0, size)
+    norms = np.linalg.norm(W, axis=1)
+    hessian = np.kron(Q, np.eye(targets))
+    for j in range(size):
+        u = W[j] / norms[j]
+        block = slice(j * targets, (j + 1) * targets)
+        hessian[block, block] += radii[j] / norms[j] * (np.eye(targets) - np.outer(u, u))
+    expected = np.linalg.solve(hessian, (G - (radii / norms)[:, None] * W).ravel()).reshape(size, targets)
+    direction = newton_direction(Q, W, G, radii)
+    assert direction is not None
+    assert np.allclose(direction, expected, rtol=1e-8, atol=1e-10)
+
+
+def _state(seed: int, targets: int = 3) -> tuple[GramState, np.ndarray, GroupSparsityKernel]:
+    rng = np.random.default_rng(seed)
+    X, Y = rng.standard_normal((15, 6)), rng.standard_normal((15, targets))
+    X[:, 5] = X[:, 0]
+    R = X.T @ Y / 15
+    state = GramState(X.T @ X / 15, np.zeros((6, targets)), R.copy(), float(np.sum(Y**2)) / 30)
+    return state, R, GroupSparsityKernel(np.full(6, 0.1))
+
+
+def _objective(state: GramState, R: np.ndarray, kernel: GroupSparsityKernel) -> float:
+    B = state.B
+    return float(np.sum(B * (0.5 * state.Q @ B - R)) + np.sum(kernel.radii * row_norms(B)))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_sweeps_and_polish_descend_and_keep_gradient_and_loss_in_step(seed: int) -> None:
+    state, R, kernel = _state(seed)
+    start, values = state.loss, [_objective(state, R, kernel)]
+    for _ in range(4):
+        state.sweep(kernel)
+        values.append(_objective(state, R, kernel))
+        polish(state, kernel.radii)
+        values.append(_objective(state, R, kernel))
+        assert np.allclose(state.G, R - state.Q @ state.B, atol=1e-13)
+        assert abs(state.loss - (start + np.sum(state.B * (0.5 * state.Q @ state.B - R)))) <= 1e-13
+    assert np.all(np.diff(values) <= 1e-15)
+
+
+def test_a_sweep_minimises_each_block_given_the_others() -> None:
+    state, R, kernel = _state(0)
+    sweep(state.Q, kernel, state.B, state.G)
+    last = 5
+    assert subdiff_distance(kernel, state.B[last], state.G[last], last) <= 1e-14
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("offset", [0.0, 3.0, 1e7])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_design_is_the_centred_weighted_matrix(order: str, offset: float, weighted: bool) -> None:
+    rng = np.random.default_rng(5)
+    raw = np.round(rng.standard_normal((5000, 210)) * 2**10) / 2**10
+    X = np.asarray(raw + offset, order=order)
+    X[:, 7], raw[:, 7] = 0.1, 0.0
+    weights = rng.integers(0, 4, 5000).astype(float) if weighted else np.ones(5000)
+    design = DenseDesign.build(X, weights, centre=True)
+    total = weights.sum()
+    dense = np.sqrt(weights)[:, None] * (raw - (weights @ raw) / total)
+    dense[:, 7] = 0.0
+    R, B = rng.standard_normal((5000, 3)), rng.standard_normal((210, 3))
+    B[50:] = 0
+    R -= np.outer(np.sqrt(weights), np.sqrt(weights) @ R) / total
+    assert np.allclose(design.gram(), dense.T @ dense / total, atol=1e-13)
+    assert np.allclose(design.predict(B), dense @ B, atol=1e-7 * max(1e-5, offset * 1e-7))
+    assert np.allclose(design.correlate(R), dense.T @ R / total, atol=1e-13 if offset < 1e6 else 1e-8)
+    assert np.allclose(design.columns(np.array([3, 7])), dense[:, [3, 7]], atol=1e-8)
+    assert not design.gram()[7].any()
+    assert not design.correlate(R)[7].any()
+
+
+@pytest.mark.parametrize("shape", [(6, 3), (3, 6), (5, 5), (4, 1)])
+def test_column_space_gives_minimum_norm_least_squares(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(7)
+    A, R = rng.standard_normal(shape), rng.standard_normal((shape[0], 2))
+    A[:, -1] = A[:, 0]
+    space = ColumnSpace.of(A)
+    expected = np.linalg.pinv(A) @ R
+    assert np.allclose(space.solve(R), expected)
+    assert np.allclose(space.project(R), A @ expected)
+    assert np.allclose(space.basis.T @ space.basis, np.eye(space.basis.shape[1]))
+    assert np.allclose(A.T @ (R - A @ space.correct(R)), 0)
+
+
+def test_column_space_counts_columns_of_any_scale() -> None:
+    rng = np.random.default_rng(8)
+    A = rng.standard_normal((10, 4)) * np.array([1e-8, 1.0, 1e8, 0.0])
+    space = ColumnSpace.of(A)
+    assert space.basis.shape == (10, 3)
+    R = rng.standard_normal((10, 1))
+    assert np.allclose((A / np.array([1e-8, 1, 1e8, 1])).T @ (R - A @ space.solve(R)), 0, atol=1e-12)
+
+
+def test_column_norms_neither_overflow_nor_vanish() -> None:
+    coef = np.array([[3e200, 3e-200, 0.0], [4e200, 4e-200, 0.0]])
+    assert np.allclose(column_norms(coef) / np.array([5e200, 5e-200, 1.0]), [1.0, 1.0, 0.0])
+
+
+def test_group_sparsity_validates_and_compares() -> None:
+    assert GroupSparsity(1.0) == GroupSparsity(1)
+    assert GroupSparsity(1.0, [1, 2]) == GroupSparsity(1.0, np.array([1.0, 2.0]))
+    assert GroupSparsity(1.0, [1, 2]) != GroupSparsity(1.0, [1, 3])
+    assert GroupSparsity(1.0) != GroupSparsity(1.0, [1, 1])
+    assert len({GroupSparsity(1.0, [1, 2]), GroupSparsity(1.0, [1, 2])}) == 1
+    assert GroupSparsity(1.0, [1, 2]).with_lam(3.0).lam == 3.0
