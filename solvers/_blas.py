@@ -2,7 +2,8 @@
 
 NumPy and SciPy wheels each carry an OpenBLAS with its own threads, which keep spinning for a while after a call. A loop that
 alternates between ``@`` and ``scipy.linalg`` therefore fights itself for the cores (a 150 x 150 factorisation next to a NumPy
-product took 8 ms instead of 0.2 ms on two cores). Solvers use the functions of this module only, and C-ordered results.
+product took 8 ms instead of 0.2 ms on two cores). Solvers use the functions of this module only, and C-ordered results. Large
+products and factorisations run on all threads, small ones on one; see `solvers._parallel`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import scipy.linalg
+
+from solvers._parallel import all_threads
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -34,13 +37,15 @@ def matmul(A: Array, B: Array) -> Array:
         return np.zeros((A.shape[0], B.shape[1]))
     a, trans_a = _fortran(A)
     b, trans_b = _fortran(B)
-    return blas.dgemm(1.0, b, a, trans_a=1 - trans_b, trans_b=1 - trans_a).T
+    with all_threads(2.0 * A.shape[0] * A.shape[1] * B.shape[1]):
+        return blas.dgemm(1.0, b, a, trans_a=1 - trans_b, trans_b=1 - trans_a).T
 
 
 def add_gram(A: Array, into: Array) -> None:
     """Add ``A' A`` to the lower triangle of the C-ordered matrix ``into``, in place."""
     a, trans = _fortran(A)
-    blas.dsyrk(1.0, a, beta=1.0, c=into.T, trans=1 - trans, lower=0, overwrite_c=1)
+    with all_threads(1.0 * A.shape[0] * A.shape[1] ** 2):
+        blas.dsyrk(1.0, a, beta=1.0, c=into.T, trans=1 - trans, lower=0, overwrite_c=1)
 
 
 def mirror_lower(A: Array) -> Array:
@@ -59,7 +64,8 @@ def cholesky(A: Array) -> Array | None:
 
     None where the matrix is not numerically positive definite.
     """
-    factor, info = lapack.dpotrf(A.T, lower=1, overwrite_a=1, clean=0)
+    with all_threads(len(A) ** 3 / 3.0):
+        factor, info = lapack.dpotrf(A.T, lower=1, overwrite_a=1, clean=0)
     return factor if info == 0 else None
 
 
@@ -70,6 +76,7 @@ def cholesky_solve(factor: Array, b: Array) -> Array:
 
 def cholesky_inverse(factor: Array) -> Array:
     """The inverse of ``A`` from the factor of `cholesky`, which is overwritten; symmetric, C-ordered."""
-    inverse, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
+    with all_threads(len(factor) ** 3 * 2.0 / 3.0):
+        inverse, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
     # The Fortran lower triangle is the upper one in C order, so the transpose holds the wanted lower triangle.
     return mirror_lower(np.ascontiguousarray(inverse))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -95,6 +97,7 @@ class Monitor:
         self.callback = callback
         self.report: Callable[[str], object] | None = verbose if callable(verbose) else (print if verbose else None)
         self.started = time.perf_counter()
+        self.interrupted = False
         self.begin()
 
     def begin(self, lam: float = math.nan, index: int = 0) -> None:
@@ -132,10 +135,34 @@ class Monitor:
 
     def check(self) -> None:
         """Raise `Interrupted` where a limit is reached, between rounds too."""
+        if self.interrupted:
+            raise Interrupted(Limit.INTERRUPT)
         if self.n_iter >= self.max_iter:
             raise Interrupted(Limit.ITERATIONS)
         if self.elapsed > self.time_limit:
             raise Interrupted(Limit.TIME)
+
+    @contextmanager
+    def defer_interrupts(self) -> Iterator[None]:
+        """Let the first Ctrl-C wait for the end of the round, so that no array is left half updated; a second one acts at once.
+
+        Only where Ctrl-C would raise `KeyboardInterrupt`: in the main thread, with Python's own handler.
+        """
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        if not in_main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            yield
+            return
+
+        def note(signum: int, frame: Any) -> None:
+            if self.interrupted:
+                signal.default_int_handler(signum, frame)
+            self.interrupted = True
+
+        signal.signal(signal.SIGINT, note)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
     @contextmanager
     def watch(self) -> Iterator[None]:
@@ -145,6 +172,7 @@ class Monitor:
         except Interrupted as stop:
             self.limit = stop.limit
         except KeyboardInterrupt:
+            self.interrupted = True
             self.limit = Limit.INTERRUPT
 
     def _call_back(self, progress: Progress) -> None:

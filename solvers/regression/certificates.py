@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from solvers._arrays import as_number
+from solvers._parallel import single_threaded
 from solvers.errors import IncompatibleError, InputError
 from solvers.regression.penalties import GroupSparsity, Penalty, subdiff_distance
 from solvers.regression.problem import Evaluation, SquaredProblem, check_features
@@ -79,6 +80,7 @@ def stationary_certificate(problem: SquaredProblem, at: Evaluation, B: Array, pe
     return Certificate(kind=Kind.STATIONARY, upper=upper, lower=-np.inf, gap=worst / scale if scale > 0 else worst, tol=tol)
 
 
+@single_threaded
 def certify(
     fit: Fit,
     X: Any,

@@ -50,6 +50,8 @@ class DenseDesign:
         Weighted column means; exactly the common value for a constant column; zero without intercept.
     constant : (n_features,) bool
         Columns that can have no effect, taken as exactly zero: constant beside an intercept, or below `NEGLIGIBLE`.
+    spread : (n_features,)
+        Largest distance of an entry from its column's mean.
     centre_first : bool
         Whether products centre each row block before multiplying; see `_FAR_FROM_ORIGIN`.
     """
@@ -59,6 +61,7 @@ class DenseDesign:
     total: float
     means: Array
     constant: np.ndarray[Any, np.dtype[np.bool_]]
+    spread: Array
     centre_first: bool
 
     @classmethod
@@ -75,12 +78,13 @@ class DenseDesign:
                 np.maximum(high, block.max(axis=0), out=high)
                 sums += matmul(weight[np.newaxis], block)[0]
         if not centre:
-            negligible = np.maximum(high, -low) < NEGLIGIBLE
-            return cls(X, np.sqrt(weights), total, np.zeros(n_features), negligible, centre_first=False)
+            spread = np.maximum(high, -low)
+            return cls(X, np.sqrt(weights), total, np.zeros(n_features), spread < NEGLIGIBLE, spread, centre_first=False)
         constant = high - low < NEGLIGIBLE
         means = np.where(low == high, low, np.clip(sums / total, low, high))
         far = np.abs(means) > _FAR_FROM_ORIGIN * (high - low)
-        return cls(X, np.sqrt(weights), total, means, constant, centre_first=bool(np.any(far & ~constant)))
+        spread = np.maximum(high - means, means - low)
+        return cls(X, np.sqrt(weights), total, means, constant, spread, centre_first=bool(np.any(far & ~constant)))
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from solvers._progress import Monitor
-from solvers.regression.certificates import certificate_at
+from solvers.regression.certificates import certificate_at, row_norms
 from solvers.regression.descent import GramState, minimise_group_sparsity
 from solvers.regression.penalties import GroupSparsity, GroupSparsityKernel
 from solvers.regression.problem import Evaluation, SquaredProblem
@@ -18,6 +18,8 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 
 _INNER_SHARE = 0.5
 """Share of ``tol`` that the Gram matrix's gap must reach: the rest is for what the Gram matrix does not see."""
+
+_ROUNDING = 32.0 * np.finfo(float).eps
 
 _ROUGH = 0.1
 """On a growing working set, the share of the present gap at which to look at the other columns again."""
@@ -76,7 +78,11 @@ class GroupSparsitySolver:
     def lambda_max(self) -> float:
         """Smallest lam, in the caller's units, at which every penalised group is zero."""
         self.start_from(np.zeros_like(self.B))
-        top = float(np.max(scores_of(self.evaluate().gradient, self.weights), initial=0.0))
+        gradient = self.evaluate().gradient
+        # A correlation that vanishes leaves rounding errors, which would otherwise span a path of meaningless values.
+        rounding = _ROUNDING * self.problem.design.spread * np.sqrt(2.0 * self.problem.null_loss)
+        gradient = np.where((row_norms(gradient) > rounding)[:, np.newaxis], gradient, 0.0)
+        top = float(np.max(scores_of(gradient, self.weights), initial=0.0))
         return top * self.problem.x_scale * self.problem.y_scale
 
     def solve(self, lam: float, tol: float, monitor: Monitor) -> tuple[Certificate, Status]:

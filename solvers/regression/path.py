@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from solvers._arrays import as_count, as_number, as_vector
+from solvers._parallel import single_threaded
 from solvers._progress import Callback, Monitor
 from solvers.errors import ConvergenceWarning, IncompatibleError, InputError, SolveError
 from solvers.regression.fit import Fit
@@ -67,6 +68,7 @@ class Path(Record):
         """Certified relative gap of each fit, (n_lams,)."""
         return np.array([fit.certificate.gap for fit in self.fits])
 
+    @single_threaded
     def at(self, lam: float) -> Fit:
         """The fit at any ``lam``: solved, from the nearest fit of the path, never interpolated.
 
@@ -81,7 +83,9 @@ class Path(Record):
         solver, tol = self._solver, self.fits[0].certificate.tol
         nearest = min(self.fits, key=lambda fit: abs(fit.penalty.lam - lam))
         solver.start_from(solver.problem.from_coef(nearest.coef))
-        return solve_one(solver, solver.penalty.with_lam(lam), tol, Monitor(max_iter=10_000))
+        monitor = Monitor(max_iter=10_000)
+        with monitor.defer_interrupts():
+            return solve_one(solver, solver.penalty.with_lam(lam), tol, monitor)
 
     def _shown(self) -> dict[str, Any]:
         return {
@@ -93,6 +97,7 @@ class Path(Record):
         }
 
 
+@single_threaded
 def solve_path(
     X: Any,
     Y: Any = None,
@@ -179,11 +184,12 @@ def solve_path(
         grid = grid * ((solver.lambda_max() if problem.null_loss > 0 else 0.0) or 1.0)
     fits: list[Fit] = []
     try:
-        for index, lam in enumerate(grid):
-            monitor.begin(lam, index)
-            fits.append(solve_one(solver, penalty.with_lam(lam), tol, monitor, warn=False, keep_dual=False))
-            if monitor.limit not in (Limit.NONE, Limit.ITERATIONS):
-                break
+        with monitor.defer_interrupts():
+            for index, lam in enumerate(grid):
+                monitor.begin(lam, index)
+                fits.append(solve_one(solver, penalty.with_lam(lam), tol, monitor, warn=False, keep_dual=False))
+                if monitor.limit not in (Limit.NONE, Limit.ITERATIONS):
+                    break
     except SolveError as error:
         fits.append(error.result)
         path = Path(grid[: len(fits)], tuple(fits), monitor.limit, solver)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from solvers._arrays import as_number
+from solvers._parallel import single_threaded
 from solvers._progress import Callback, CallbackError, Monitor
 from solvers.errors import ConvergenceWarning, IncompatibleError, InputError, SolveError
 from solvers.regression.certificates import certificate_at, row_norms
@@ -22,6 +23,7 @@ from solvers.results import Status
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
+@single_threaded
 def solve(
     X: Any,
     Y: Any = None,
@@ -47,7 +49,8 @@ def solve(
     Parameters
     ----------
     X : array_like (n_samples, n_features)
-        Inputs, float64 or convertible; any memory order; never modified nor copied whole.
+        Inputs, float64 or convertible; any memory order; never modified nor copied whole. Columns whose entries all stay below
+        1e-290 count as zero: coefficients large enough to matter would overflow.
     Y : array_like (n_samples,) or (n_samples, n_targets)
         Targets.
     penalty : Penalty
@@ -128,13 +131,15 @@ def solve(
     )
     penalty.kernel(problem.n_features)
     B = problem.from_coef(_as_init(init, problem))
-    if isinstance(penalty, GroupSparsity):
+    with monitor.defer_interrupts():
+        if not isinstance(penalty, GroupSparsity):
+            return _solve_by_sweeps(problem, penalty, B, tol, monitor)
         solver = GroupSparsitySolver(problem, penalty)
         solver.start_from(B)
         return solve_one(solver, penalty, tol, monitor)
-    return _solve_by_sweeps(problem, penalty, B, tol, monitor)
 
 
+@single_threaded
 def lambda_max(
     X: Any,
     Y: Any = None,
@@ -176,6 +181,7 @@ def lambda_max(
     return GroupSparsitySolver(problem, penalty).lambda_max() if problem.null_loss > 0 else 0.0
 
 
+@single_threaded
 def refit(fit: Fit, X: Any, Y: Any = None, *, sample_weight: Any = None) -> Fit:
     """Least squares on the support of a fit: the same inputs without the penalty's bias.
 

@@ -15,8 +15,8 @@ from solvers import GroupSparsity, certify, lambda_max, solve
 def planted(n: int, p: int, t: int, live: int, lam: float, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """``(X, Y, coef, optimal value)``: coef is optimal because ``Y - X coef'`` is a dual point that supports it.
 
-    A residual theta is drawn first; each live column is moved within span(theta) until ``x_j' theta / n = lam w_j / ||w_j||``, every
-    other column is scaled until ``||x_j' theta / n|| <= 0.9 lam``.
+    A residual theta is drawn first; each live column is moved within span(theta) until ``x_j' theta / n = lam w_j / ||w_j||``,
+    every other column is scaled until ``||x_j' theta / n|| <= 0.9 lam``.
     """
     rng = np.random.default_rng(seed)
     theta = rng.standard_normal((n, t))

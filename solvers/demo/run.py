@@ -1,0 +1,123 @@
+"""Compute all pages and write the report."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from solvers._arrays import as_count
+from solvers.demo.page import Context, Evidence, Page, PageMaker, worst
+from solvers.demo.report import Run, write_report
+from solvers.demo.tradeoff import tradeoff_page
+from solvers.errors import InputError, require
+
+PAGES: tuple[PageMaker, ...] = (tradeoff_page,)
+"""The makers of the pages, in the order of the report."""
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """Where the report is and how far it can be trusted.
+
+    Attributes
+    ----------
+    index : Path
+        The page to open.
+    evidence : tuple of Evidence
+        One certificate for each answer in the report.
+    complete : bool
+        False where the demo was stopped early.
+    wall_time : float
+        Seconds.
+    """
+
+    index: Path
+    evidence: tuple[Evidence, ...]
+    complete: bool
+    wall_time: float
+
+    @property
+    def worst(self) -> Evidence | None:
+        """The weakest certificate; None where nothing was computed."""
+        return worst(self.evidence)
+
+    @property
+    def holds(self) -> bool:
+        """Whether every certificate holds."""
+        return all(one.certificate.holds for one in self.evidence)
+
+
+def run_demo(
+    out: str | os.PathLike[str] = "report",
+    *,
+    seed: int = 0,
+    on_progress: Callable[[float, str], None] | None = None,
+    stopped: Callable[[], bool] | None = None,
+) -> DemoResult:
+    """Reproduce the papers' experiments on data that comes with scikit-learn, and write a report. No network is used.
+
+    Parameters
+    ----------
+    out : path-like
+        Folder of the report; made where missing. Files of an earlier report are overwritten.
+    seed : int
+        For everything drawn at random; at least 0.
+    on_progress : callable, optional
+        Called with the share that is done, from 0 to 1, and what is being done.
+    stopped : callable, optional
+        Asked after every round; once true, the report is written with what there is.
+
+    Returns
+    -------
+    DemoResult
+        Where the report is, and its certificates.
+
+    Raises
+    ------
+    InputError, IncompatibleError
+        If ``out`` is a file, or ``seed`` is negative or no integer.
+    MissingDependencyError
+        If scikit-learn or matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from solvers.demo import run_demo
+    >>> result = run_demo("report")  # doctest: +SKIP
+    >>> result.holds  # doctest: +SKIP
+    True
+    """
+    began = time.perf_counter()
+    seed = as_count(seed, "seed", minimum=0)
+    folder = _make_folder(out)
+    for package in ("sklearn", "matplotlib"):
+        require(package, extra="demo", purpose="the demo")
+    is_stopped = stopped or (lambda: False)
+    pages = tuple(_make_pages(seed, on_progress, is_stopped))
+    complete = len(pages) == len(PAGES) and all(page.complete for page in pages)
+    run = Run(seed=seed, began=began, complete=complete)
+    index, wall_time = write_report(folder, pages, run)
+    return DemoResult(index, tuple(one for page in pages for one in page.evidence), complete, wall_time)
+
+
+def _make_pages(seed: int, on_progress: Callable[[float, str], None] | None, stopped: Callable[[], bool]) -> Iterator[Page]:
+    for index, make in enumerate(PAGES):
+        if stopped():
+            return
+
+        def progress(share: float, doing: str, index: int = index) -> None:
+            if on_progress is not None:
+                on_progress((index + share) / len(PAGES), doing)
+
+        yield make(Context(seed=seed, progress=progress, stopped=stopped))
+
+
+def _make_folder(out: str | os.PathLike[str]) -> Path:
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"out must be a folder, but {str(folder)!r} is a file or lies in one: choose another name") from None
+    return folder

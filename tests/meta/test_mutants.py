@@ -1,0 +1,149 @@
+"""The tests tested: a copy of the package with one planted bug must fail them, the unchanged copy must pass.
+
+Every bug is caught by a property, a definition or an independent recomputation: no test here compares with a stored number.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CHECKS = ["tests/properties", "tests/unit/test_kernels.py"]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One planted bug: ``original`` is replaced by ``planted`` in a file of ``solvers/regression``."""
+
+    name: str
+    file: str
+    original: str
+    planted: str
+
+
+MUTANTS = [
+    Mutant("gradient updated with the wrong sign", "descent.py", "G[i, t] -= slope * z[t]", "G[i, t] += slope * z[t]"),
+    Mutant(
+        "block curvature missing a factor", "descent.py", "prox(penalty, z, 1.0 / q, j, new)", "prox(penalty, z, 0.5 / q, j, new)"
+    ),
+    Mutant("dropped groups keep their overshoot", "descent.py", "        target[dropped] = 0.0\n", ""),
+    Mutant("line search accepts any step", "descent.py", "np.sum(radii * growth)) <= 0.0", "np.sum(radii * growth)) <= 1e9"),
+    Mutant("soft threshold without the step", "penalties.py", "radius = step * penalty.radii[j]", "radius = penalty.radii[j]"),
+    Mutant("soft threshold shifted", "penalties.py", "if norm <= radius:", "if norm <= 1.5 * radius:"),
+    Mutant(
+        "subdifferential at zero too small",
+        "penalties.py",
+        "math.sqrt((g * g).sum()) - penalty.radii[j])",
+        "math.sqrt((g * g).sum()))",
+    ),
+    Mutant(
+        "group weights forgotten",
+        "penalties.py",
+        "return self.lam * np.asarray(self.weights)",
+        "return np.full(n_features, self.lam)",
+    ),
+    Mutant(
+        "Hessian without the curvature of the norms", "newton.py", "M.flat[:: len(M) + 1] += 1.0", "M.flat[:: len(M) + 1] += 1e-3"
+    ),
+    Mutant("Newton coupling with the wrong sign", "newton.py", "np.negative(coupling, out=coupling)", "pass"),
+    Mutant(
+        "dual point not scaled into the feasible set",
+        "certificates.py",
+        "return float(np.min(radii[live] / norms[live], initial=1.0))",
+        "return 1.0",
+    ),
+    Mutant(
+        "gap without the rescaled residual",
+        "certificates.py",
+        "removed_loss + (1.0 - s) ** 2 * projected_loss + float(",
+        "removed_loss + float(",
+    ),
+    Mutant("gap without the intercept's error", "certificates.py", "return removed_loss + (1.0 - s)", "return (1.0 - s)"),
+    Mutant(
+        "gap with the unscaled inner product",
+        "certificates.py",
+        "radii * row_norms(B) - s * np.sum",
+        "radii * row_norms(B) - np.sum",
+    ),
+    Mutant("lower bound above the upper", "certificates.py", "lower=(upper - gap)", "lower=(upper + gap)"),
+    Mutant(
+        "gradient not divided by the weight sum",
+        "design.py",
+        "(self.root_weights / self.total)[:, np.newaxis]",
+        "self.root_weights[:, np.newaxis]",
+    ),
+    Mutant(
+        "weights not rooted", "design.py", "return cls(X, np.sqrt(weights), total, means", "return cls(X, weights, total, means"
+    ),
+    Mutant("means not subtracted in predictions", "design.py", "product -= matmul(means[np.newaxis], B)", "pass"),
+    Mutant(
+        "intercept with the wrong sign", "problem.py", "return self.target_means - matmul", "return self.target_means + matmul"
+    ),
+    Mutant("null loss without one half", "problem.py", "null_loss = 0.5 * float", "null_loss = 1.0 * float"),
+    Mutant("unpenalised columns not projected out", "problem.py", "            P = P - space.project(P)\n", ""),
+    Mutant(
+        "working set never grows",
+        "working_set.py",
+        "return _with_best(chosen, scores, 1.0,",
+        "return _with_best(chosen, scores, 1e9,",
+    ),
+    Mutant(
+        "lambda_max from the mean, not the maximum",
+        "group_solver.py",
+        "top = float(np.max(scores_of",
+        "top = float(np.mean(scores_of",
+    ),
+    Mutant("certified without looking", "group_solver.py", "if certificate.gap <= tol:", "if True:"),
+    Mutant(
+        "refit on all columns",
+        "solver.py",
+        "B = _least_squares(problem, fit.support)",
+        "B = _least_squares(problem, np.arange(problem.n_features))",
+    ),
+    Mutant(
+        "minimum norm forgotten",
+        "least_squares.py",
+        "shortest[live] = matmul(rows, matmul(rows.T, particular[live]))",
+        "shortest = 1.5 * particular",
+    ),
+]
+
+
+def run_checks(folder: Path) -> subprocess.CompletedProcess[str]:
+    """The numerical tests on the copy in ``folder``, interpreted, stopping at the first failure."""
+    environment = {**os.environ, "PYTHONPATH": str(folder), "NUMBA_DISABLE_JIT": "1", "HYPOTHESIS_PROFILE": "mutants"}
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", *CHECKS]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of package and tests that shadows the installed one."""
+    for name in ("solvers", "tests"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("conftest.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def test_the_unchanged_copy_passes(copy: Path) -> None:
+    result = run_checks(copy)
+    assert result.returncode == 0, result.stdout[-3000:]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
+def test_a_planted_bug_is_caught(mutant: Mutant, copy: Path) -> None:
+    path = copy / "solvers" / "regression" / mutant.file
+    source = path.read_text(encoding="utf-8")
+    assert source.count(mutant.original) >= 1, f"{mutant.file} no longer contains {mutant.original!r}"
+    path.write_text(source.replace(mutant.original, mutant.planted), encoding="utf-8")
+    result = run_checks(copy)
+    # 1: a test failed. Anything else (2: broken import, 5: nothing run) would be no catch.
+    assert result.returncode == 1, result.stdout[-3000:]
