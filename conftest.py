@@ -1,4 +1,4 @@
-"""Settings for every test: small problems, so one BLAS thread; hypothesis without deadlines, since kernels compile on first use."""
+"""Settings for every test: one BLAS thread, for problems are small; no deadlines, for kernels compile on first use."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 _COMMON = {"deadline": None, "print_blob": True, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("ci", max_examples=200, derandomize=True, **_COMMON)
 settings.register_profile("dev", max_examples=200, **_COMMON)
-settings.register_profile("mutants", max_examples=25, derandomize=True, database=None, **_COMMON)
+# For code that is broken on purpose: a failure is wanted, not its smallest example.
+settings.register_profile(
+    "mutants", max_examples=25, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate], **_COMMON
+)
 settings.register_profile("thorough", max_examples=5000, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
 

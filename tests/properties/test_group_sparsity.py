@@ -42,6 +42,7 @@ def test_every_answer_is_certified_and_the_certificate_is_true(p: Problem) -> No
     assert 0.0 <= fit.certificate.gap <= 1e-6
     scale = null_loss(p)
     if scale > 1e-30 * np.mean(p.Y**2):
+        assert abs(fit.null_loss - scale) <= 1e-9 * scale
         assert relative_gap(p, lam, fit.coef) <= 1e-6 + 1e-9
         assert abs(objective(p, lam, fit.coef, fit.intercept) - fit.objective) <= 1e-7 * scale + 1e-13 * np.sum(p.Y**2)
 
@@ -54,6 +55,7 @@ def test_certify_recomputes_what_the_fit_states(p: Problem) -> None:
     assert again.kind is fit.certificate.kind
     assert abs(again.upper - fit.certificate.upper) <= 1e-9 * fit.null_loss
     assert again.lower <= again.upper
+    assert abs((again.upper - again.lower) - again.gap * fit.null_loss) <= 1e-12 * again.upper
 
 
 @given(problems(), st.floats(0.1, 2.0), st.integers(0, 10**6))
