@@ -13,8 +13,8 @@ from threadpoolctl import ThreadpoolController
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
-LARGE_WORK = 1e8
-"""Operations from which on a second thread pays, some milliseconds of work. OpenBLAS starts threads far below that, and idle ones
+LARGE_WORK = 3e7
+"""Operations from which on a second thread pays, about a millisecond of work. OpenBLAS starts threads far below that, and idle ones
 spin: on a busy machine a factorisation of 2 ms was seen to wait a second for its helpers."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -86,6 +87,11 @@ class DenseDesign:
         spread = np.maximum(high - means, means - low)
         return cls(X, np.sqrt(weights), total, means, constant, spread, centre_first=bool(np.any(far & ~constant)))
 
+    @cached_property
+    def weighted(self) -> bool:
+        """Whether any weight differs from one."""
+        return bool(np.any(self.root_weights != 1.0))
+
     @property
     def shape(self) -> tuple[int, int]:
         """``(n_samples, n_features)``."""
@@ -111,7 +117,7 @@ class DenseDesign:
 
     def correlate(self, R: Array) -> Array:
         """``Xs' R / n`` for ``R (n_samples, n_targets)``: shape (n_features, n_targets)."""
-        weighted = R * (self.root_weights / self.total)[:, np.newaxis]
+        weighted = R * self.root_weights[:, np.newaxis] if self.weighted else R
         if self.centre_first:
             product = np.zeros((self.shape[1], R.shape[1]))
             for rows in row_blocks(*self.shape):
@@ -119,6 +125,7 @@ class DenseDesign:
         else:
             product = cast(Array, matmul(self.X.T, weighted))
             product -= np.outer(self.means, weighted.sum(axis=0))
+        product /= self.total
         product[self.constant] = 0.0
         return cast(Array, product)
 
@@ -129,7 +136,7 @@ class DenseDesign:
         for rows in row_blocks(*self.shape):
             block = self.X[rows] - self.means
             root = self.root_weights[rows]
-            if not np.all(root == 1.0):
+            if self.weighted:
                 block *= root[:, np.newaxis]
             add_gram(block, into=Q)
             drift += matmul(root[np.newaxis], block)[0]
@@ -150,5 +157,6 @@ class DenseDesign:
         else:
             product = matmul(self.X[:, chosen], B)
             product -= matmul(means[np.newaxis], B)
-        product *= self.root_weights[:, np.newaxis]
+        if self.weighted:
+            product *= self.root_weights[:, np.newaxis]
         return product

@@ -46,6 +46,8 @@ class Evaluation:
         ``||R - P||^2 / (2n)``: zero where intercept and unpenalised columns are fitted exactly.
     residual : (n_samples, n_targets)
         ``P``, rows multiplied by ``sqrt(s)``.
+    intercept : (n_targets,)
+        The intercept of the residual ``R``, in the caller's units: the best one, unless ``shift`` said otherwise.
     """
 
     loss: float
@@ -53,6 +55,7 @@ class Evaluation:
     projected_loss: float
     removed_loss: float
     residual: Array
+    intercept: Array
 
 
 @dataclass(frozen=True)
@@ -155,12 +158,11 @@ class SquaredProblem:
         """
         n, root = self.design.total, self.design.root_weights
         R = self.targets - self.design.predict(B)
-        P = R
+        P, offset = R, np.zeros(self.n_targets)
         if self.fit_intercept:
-            if shift is not None:
-                R = R - np.outer(root, shift)
-            P = R - np.outer(root, matmul(root[np.newaxis], R) / n)
-            R = R if shift is not None else P
+            offset = matmul(root[np.newaxis], R)[0] / n
+            P = R - _outer(root, offset)
+            R = P if shift is None else R - _outer(root, shift)
         if space is not None:
             P = P - space.project(P)
             # Once more: the first pass leaves rounding errors of the size of R, not of P.
@@ -168,11 +170,12 @@ class SquaredProblem:
         gradient = self.design.correlate(P)
         gradient[free] = 0.0
         return Evaluation(
-            loss=0.5 * float(np.sum(R**2)) / n,
+            loss=_half_mean_square(R, n),
             gradient=gradient,
-            projected_loss=0.5 * float(np.sum(P**2)) / n,
-            removed_loss=0.5 * float(np.sum((R - P) ** 2)) / n,
+            projected_loss=_half_mean_square(P, n),
+            removed_loss=0.0 if R is P else _half_mean_square(R - P, n),
             residual=P,
+            intercept=(self._uncorrected_intercept(B) + (offset if shift is None else shift)) * self.y_scale,
         )
 
     def to_coef(self, B: Array) -> Array:
@@ -183,21 +186,22 @@ class SquaredProblem:
         """Canonical coefficients (n_features, n_targets) of the caller's ``coef``; the inverse of `to_coef`."""
         return np.ascontiguousarray(coef.T) * (self.x_scale / self.y_scale)
 
-    def intercept(self, B: Array) -> Array:
-        """The best intercept (n_targets,) for ``B``, in the caller's units."""
-        if not self.fit_intercept:
-            return np.zeros(self.n_targets)
-        root = self.design.root_weights
-        leftover = self.targets - self.design.predict(B)
-        drift = matmul(root[np.newaxis], leftover)[0] / self.design.total
-        return (self._uncorrected_intercept(B) + drift) * self.y_scale
-
     def intercept_shift(self, B: Array, intercept: Array) -> Array:
         """What a given intercept (caller's units) exceeds ``mean - means' B`` by; the ``shift`` of `evaluate`."""
         return intercept / self.y_scale - self._uncorrected_intercept(B)
 
     def _uncorrected_intercept(self, B: Array) -> Array:
+        if not self.fit_intercept:
+            return np.zeros(self.n_targets)
         return self.target_means - matmul(self.design.means[np.newaxis], B)[0]
+
+
+def _outer(a: Array, b: Array) -> Array:
+    return a[:, np.newaxis] * b
+
+
+def _half_mean_square(A: Array, n: float) -> float:
+    return 0.5 * float(np.sum(A * A)) / n
 
 
 def check_features(n_features: int, problem: SquaredProblem) -> None:

@@ -265,7 +265,7 @@ def finish(
     dual = at.residual * (s * problem.y_scale / problem.design.total * problem.design.root_weights)[:, np.newaxis]
     return Fit(
         coef=coef,
-        intercept=problem.intercept(B),
+        intercept=at.intercept,
         objective=certificate.upper,
         loss=at.loss * problem.loss_scale,
         penalty=penalty,

@@ -76,8 +76,8 @@ MUTANTS = [
     Mutant(
         "gradient not divided by the weight sum",
         "design.py",
-        "(self.root_weights / self.total)[:, np.newaxis]",
-        "self.root_weights[:, np.newaxis]",
+        "        product /= self.total\n",
+        "",
     ),
     Mutant(
         "weights not rooted", "design.py", "return cls(X, np.sqrt(weights), total, means", "return cls(X, weights, total, means"
