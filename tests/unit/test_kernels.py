@@ -83,7 +83,7 @@ def test_sweeps_and_polish_descend_and_keep_gradient_and_loss_in_step(seed: int)
 
 
 def test_a_sweep_minimises_each_block_given_the_others() -> None:
-    state, R, kernel = _state(0)
+    state, _, kernel = _state(0)
     sweep(state.Q, kernel, state.B, state.G)
     last = 5
     assert subdiff_distance(kernel, state.B[last], state.G[last], last) <= 1e-14

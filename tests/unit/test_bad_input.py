@@ -1,0 +1,747 @@
+"""Wrong input meets an error that names the argument and says what to write; work that is broken off keeps its best result."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path as FilePath
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+
+import solvers
+from solvers import (
+    Certificate,
+    ConvergenceWarning,
+    Fit,
+    GroupSparsity,
+    IncompatibleError,
+    InputError,
+    Limit,
+    MissingDependencyError,
+    Path,
+    Penalty,
+    SolveError,
+    Status,
+    certify,
+    errors,
+    implements,
+    lambda_max,
+    prox,
+    refit,
+    results,
+    solve,
+    solve_path,
+    subdiff_distance,
+    value,
+)
+
+NAN, INF = np.nan, np.inf
+PACKAGE = FilePath(solvers.__file__).parent
+COMPILED = not numba.config.DISABLE_JIT
+
+
+class RidgeKernel(NamedTuple):
+    lam: float
+
+
+@dataclass(frozen=True)
+class Ridge(Penalty):
+    """A penalty of one's own, complete."""
+
+    lam: float
+
+    def kernel(self, n_features: int) -> RidgeKernel:
+        return RidgeKernel(float(self.lam))
+
+
+@implements(value, RidgeKernel)
+def ridge_value(penalty, w, j):
+    total = 0.0
+    for t in range(len(w)):
+        total += 0.5 * penalty.lam * w[t] ** 2
+    return total
+
+
+@implements(prox, RidgeKernel)
+def ridge_prox(penalty, z, step, j, out):
+    for t in range(len(z)):
+        out[t] = z[t] / (1.0 + step * penalty.lam)
+
+
+@implements(subdiff_distance, RidgeKernel)
+def ridge_distance(penalty, w, g, j):
+    total = 0.0
+    for t in range(len(w)):
+        total += (g[t] - penalty.lam * w[t]) ** 2
+    return total**0.5
+
+
+class BareKernel(NamedTuple):
+    lam: float
+
+
+@dataclass(frozen=True)
+class Bare(Penalty):
+    """A penalty of one's own without any operation."""
+
+    lam: float
+
+    def kernel(self, n_features: int) -> BareKernel:
+        return BareKernel(self.lam)
+
+
+def fail(_) -> None:
+    raise ZeroDivisionError("on purpose")
+
+
+def interrupt(_) -> None:
+    raise KeyboardInterrupt
+
+
+def correlated(n_samples: int, n_features: int, n_targets: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """Data on which a solver needs several rounds: columns from three factors."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n_samples, 3)) @ rng.standard_normal((3, n_features))
+    X += 0.1 * rng.standard_normal((n_samples, n_features))
+    Y = X[:, :n_targets] - X[:, n_targets : 2 * n_targets] + 0.5 * rng.standard_normal((n_samples, n_targets))
+    return X, Y
+
+
+# Wrong input. What a call is given, `d`, is fresh for each row: X (12, 5), Y (12, 2), a sample weight, a penalty, fits, a folder.
+
+SHAPE = (12, 5)
+
+
+@pytest.fixture(scope="module")
+def pristine() -> SimpleNamespace:
+    X, Y = correlated(*SHAPE)
+    penalty = GroupSparsity(0.1)
+    fit = solve(X, Y, penalty)
+    path = solve_path(X, Y, n_lams=2)
+    return SimpleNamespace(
+        X=X, Y=Y, s=np.linspace(0.0, 2.0, SHAPE[0]), penalty=penalty, fit=fit, refit=refit(fit, X, Y), path=path
+    )
+
+
+@pytest.fixture
+def d(pristine, tmp_path) -> SimpleNamespace:
+    return SimpleNamespace(**copy.deepcopy(vars(pristine)), folder=tmp_path)
+
+
+def call(name: str, d: SimpleNamespace, **changes: Any) -> object:
+    """A public function with good arguments, but for the changes."""
+    data = {"X": d.X, "Y": d.Y, "sample_weight": d.s}
+    if name == "GroupSparsity":
+        return GroupSparsity(**{"lam": 0.1} | changes)
+    if name == "predict":
+        return d.fit.predict(**{"X": d.X} | changes)
+    given = {"solve": {"penalty": d.penalty}, "solve_path": {"n_lams": 3}, "certify": {"fit": d.fit}, "refit": {"fit": d.fit}}
+    return getattr(solvers, name)(**data | given.get(name, {}) | changes)
+
+
+SOLVES = ("solve", "solve_path")
+FITS = (*SOLVES, "lambda_max")
+ALL = (*FITS, "certify", "refit")
+
+
+def at(place: int | tuple[int, ...], entry: float) -> Callable[[np.ndarray], np.ndarray]:
+    """An array with one entry replaced."""
+
+    def replaced(A: np.ndarray) -> np.ndarray:
+        A[place] = entry
+        return A
+
+    return lambda A: replaced(A.copy())
+
+
+# Functions, argument, value (or how to make it from d), error, message. In messages " ... " stands for any text.
+ARGUMENTS: list[tuple[tuple[str, ...], str, Any, type[Exception], str]] = [
+    (
+        (*ALL, "predict"),
+        "X",
+        lambda d: at((1, 2), NAN)(d.X),
+        InputError,
+        "X must be finite, got nan at [1, 2] (1 such ... drop those rows",
+    ),
+    (
+        (*ALL, "predict"),
+        "X",
+        lambda d: at((0, 0), INF)(d.X),
+        InputError,
+        "X must be finite, got inf at [0, 0] (1 such ... drop those rows",
+    ),
+    ((*ALL, "predict"), "X", lambda d: -INF + d.X, InputError, "X must be finite, got -inf at [0, 0] (60 such ... fill them in"),
+    ((*ALL, "predict"), "X", lambda d: d.X[:0], InputError, "X must have at least one row and one column, got shape (0, 5)"),
+    ((*ALL, "predict"), "X", lambda d: d.X[:, :0], InputError, "X must have at least one row and one column, got shape (12, 0)"),
+    (
+        (*ALL, "predict"),
+        "X",
+        lambda d: d.X[:, 0],
+        InputError,
+        "X must have two dimensions, got shape (12,): write X.reshape(-1, 1)",
+    ),
+    ((*ALL, "predict"), "X", lambda d: d.X[..., None], InputError, "X must have two dimensions, got shape (12, 5, 1)"),
+    (
+        (*ALL, "predict"),
+        "X",
+        lambda d: d.X.astype(str),
+        InputError,
+        "X must be numeric, got dtype <U32: convert or encode it first",
+    ),
+    ((*ALL, "predict"), "X", [[object()] * 5] * 12, InputError, "X must be numeric, got objects that are not numbers: convert"),
+    ((*ALL, "predict"), "X", [[1.0, 2.0], [3.0]], InputError, "X must be an array of numbers with rows of equal length"),
+    ((*ALL, "predict"), "X", lambda d: d.X * 1j, InputError, "X must be real, got complex128: write X.real"),
+    (
+        (*ALL, "predict"),
+        "X",
+        lambda d: csr_matrix(d.X),
+        IncompatibleError,
+        "X is a sparse matrix, which this ... write X.toarray()",
+    ),
+    (("certify", "refit", "predict"), "X", lambda d: d.X[:, 1:], InputError, "X must have 5 columns, as in the fit, got 4"),
+    (("predict",), "X", lambda d: d.X.T, InputError, "X must have 5 columns, as in the fit, got 12"),
+    (("predict",), "X", lambda d: d.X[0], InputError, "X must have two dimensions, got shape (5,)"),
+    (ALL, "Y", lambda d: at((3, 1), NAN)(d.Y), InputError, "Y must be finite, got nan at [3, 1] (1 such ... drop those rows"),
+    (ALL, "Y", lambda d: at((3, 1), -INF)(d.Y), InputError, "Y must be finite, got -inf at [3, 1] (1 such ... drop those rows"),
+    (ALL, "Y", lambda d: at(2, NAN)(d.Y[:, 0]), InputError, "Y must be finite, got nan at [2, 0] (1 such"),
+    (ALL, "Y", lambda d: d.Y[:7], InputError, "Y must have one row per row of X: X has 12 rows, Y has 7"),
+    (ALL, "Y", lambda d: d.Y.T, InputError, "Y must have one row per row of X: X has 12 rows, Y has 2; write Y.T"),
+    (ALL, "Y", lambda d: d.Y[:, :0], InputError, "Y must have shape (n_samples,) or (n_samples, n_targets), got (12, 0)"),
+    (ALL, "Y", lambda d: d.Y[..., None], InputError, "Y must have shape (n_samples,) or (n_samples, n_targets), got (12, 2, 1)"),
+    (ALL, "Y", ["a", "b"] * 6, InputError, "Y must be numeric, got dtype <U1: convert or encode it first"),
+    (ALL, "Y", lambda d: d.Y * 1j, InputError, "Y must be real, got complex128: write Y.real"),
+    (ALL, "Y", lambda d: csr_matrix(d.Y), IncompatibleError, "Y is a sparse matrix, which this call ... write Y.toarray()"),
+    (ALL, "Y", None, IncompatibleError, "Y is missing: write ... Y of shape (n_samples, n_targets)"),
+    (("certify",), "Y", lambda d: d.Y[:, 0], InputError, "Y must have 2 targets, as in the fit, got 1"),
+    (
+        ALL,
+        "sample_weight",
+        lambda d: 0 * d.s,
+        InputError,
+        "sample_weight must have at least one positive ... all zero: leave it out",
+    ),
+    (ALL, "sample_weight", lambda d: -d.s, InputError, "sample_weight must not be negative, got sample_weight[11] = -2"),
+    (ALL, "sample_weight", lambda d: at(4, NAN)(d.s), InputError, "sample_weight must be finite, got nan at [4]"),
+    (ALL, "sample_weight", lambda d: at(4, INF)(d.s), InputError, "sample_weight must be finite, got inf at [4]"),
+    (
+        ALL,
+        "sample_weight",
+        lambda d: d.s[1:],
+        InputError,
+        "sample_weight must have shape (12,), one weight per row of X, got (11,)",
+    ),
+    (ALL, "sample_weight", 2.0, InputError, "sample_weight must have shape (12,), one weight per row of X, got ()"),
+    (ALL, "sample_weight", "balanced", InputError, "sample_weight must be numeric, got dtype <U8"),
+    (SOLVES, "fit_intercept", 1, IncompatibleError, "fit_intercept must be True or False, got 1"),
+    (FITS, "fit_intercept", "no", IncompatibleError, "fit_intercept must be True or False, got 'no'"),
+    (FITS, "fit_intercept", None, IncompatibleError, "fit_intercept must be True or False, got None"),
+    (FITS, "loss", "hinge", InputError, "loss must be 'squared', got 'hinge'"),
+    (FITS, "loss", None, InputError, "loss must be 'squared', got None"),
+    (SOLVES, "tol", -1e-9, InputError, "tol must be finite and at least 0, got -1e-09"),
+    ((*SOLVES, "certify"), "tol", NAN, InputError, "tol must be finite and at least 0, got nan"),
+    (("certify",), "tol", INF, InputError, "tol must be finite and at least 0, got inf"),
+    (SOLVES, "tol", None, IncompatibleError, "tol must be a real number, got None of type NoneType"),
+    (SOLVES, "max_iter", 0, InputError, "max_iter must be at least 1, got 0"),
+    (SOLVES, "max_iter", 10.0, IncompatibleError, "max_iter must be an integer, got 10.0 of type float"),
+    (SOLVES, "time_limit", -1, InputError, "time_limit must be finite and at least 0, got -1"),
+    (SOLVES, "time_limit", NAN, InputError, "time_limit must be finite and at least 0, got nan"),
+    (SOLVES, "time_limit", "1s", IncompatibleError, "time_limit must be a real number, got '1s' of type str"),
+    (SOLVES, "callback", 3, IncompatibleError, "callback must be callable or None, got 3"),
+    (("certify",), "level", "best", InputError, "level must be 'auto' or 'gap', got 'best'"),
+    (("certify", "refit"), "fit", lambda d: d.X, IncompatibleError, "fit must be a Fit, as returned by solve, got ndarray"),
+    (("certify", "refit"), "fit", lambda d: d.path, IncompatibleError, "fit must be a Fit, as returned by solve, got Path"),
+    (
+        ("certify",),
+        "fit",
+        lambda d: replace(d.refit, within=d.refit.within[1:]),
+        InputError,
+        "coef must be zero outside fit.within, the columns that the refit may use",
+    ),
+    (
+        ("solve",),
+        "init",
+        lambda d: d.fit.coef.T,
+        InputError,
+        "init must have shape (n_targets, n_features) = (2, 5), ... got (5, 2)",
+    ),
+    (("solve",), "init", "zero", InputError, "init must have shape (n_targets, n_features) = (2, 5), or be a Fit ... got ()"),
+    (("solve",), "init", np.full((2, 5), NAN), InputError, "init must hold finite real numbers"),
+    (("solve",), "init", np.full((2, 5), -INF), InputError, "init must hold finite real numbers"),
+    (("solve",), "init", np.full((2, 5), 1j), InputError, "init must hold finite real numbers"),
+    (("solve",), "init", [["0"] * 5] * 2, InputError, "init must hold finite real numbers"),
+    (("solve_path",), "lams", [], InputError, "lams must have at least one entry, got none: leave it out for a grid"),
+    (("solve_path",), "lams", 0.1, InputError, "lams must have shape (1,), one value per fit, got ()"),
+    (("solve_path",), "lams", [[1, 2]], InputError, "lams must have shape (2,), one value per fit, got (1, 2)"),
+    (("solve_path",), "lams", [1, -1], InputError, "lams must not be negative, got lams[1] = -1"),
+    (("solve_path",), "lams", [1, NAN], InputError, "lams must be finite, got nan at [1]"),
+    (("solve_path",), "lams", ["a"], InputError, "lams must be numeric, got dtype <U1"),
+    (("solve_path",), "n_lams", 0, InputError, "n_lams must be at least 1, got 0"),
+    (("solve_path",), "n_lams", 5.0, IncompatibleError, "n_lams must be an integer, got 5.0 of type float"),
+    (("solve_path",), "lam_ratio", 0, InputError, "lam_ratio must be finite and greater than 0, got 0"),
+    (("solve_path",), "lam_ratio", NAN, InputError, "lam_ratio must be finite and greater than 0, got nan"),
+    (("solve_path",), "lam_ratio", 2, InputError, "lam_ratio must be at most 1, got 2: it is the smallest lam over the largest"),
+    (("solve_path",), "lam_ratio", "a", IncompatibleError, "lam_ratio must be a real number, got 'a' of type str"),
+    (("solve",), "penalty", None, IncompatibleError, "penalty is missing: write solve(X, Y, GroupSparsity(0.1))"),
+    (FITS, "penalty", "l1", InputError, "penalty 'l1' is unknown: write GroupSparsity(0.1)"),
+    (FITS, "penalty", 0.1, IncompatibleError, "penalty must be a Penalty such as GroupSparsity(0.1), got 0.1"),
+    (FITS, "penalty", GroupSparsity, IncompatibleError, "penalty must be a Penalty such as GroupSparsity(0.1), got <class"),
+    (
+        ("solve_path",),
+        "penalty",
+        Ridge(1),
+        IncompatibleError,
+        "solve_path takes GroupSparsity, got Ridge: call solve for each lam",
+    ),
+    (
+        ("lambda_max",),
+        "penalty",
+        Ridge(1),
+        IncompatibleError,
+        "lambda_max is known for GroupSparsity, got Ridge: choose lam by hand",
+    ),
+    (
+        FITS,
+        "penalty",
+        GroupSparsity(1, [1, 2]),
+        InputError,
+        "weights must have one entry per column of X: expected (5,), got (2,)",
+    ),
+    (FITS, "penalty", GroupSparsity(1, []), InputError, "weights must have one entry per column of X: expected (5,), got (0,)"),
+    (("GroupSparsity",), "lam", -1.0, InputError, "lam must be finite and at least 0, got -1: lam=0 means unpenalised"),
+    (("GroupSparsity",), "lam", NAN, InputError, "lam must be finite and at least 0, got nan: lam=0 means unpenalised"),
+    (("GroupSparsity",), "lam", INF, InputError, "lam must be finite and at least 0, got inf: lam=0 means unpenalised"),
+    (("GroupSparsity",), "lam", "0.1", IncompatibleError, "lam must be a real number, got '0.1' of type str"),
+    (("GroupSparsity",), "lam", np.ones(2), IncompatibleError, "lam must be a real number, got array ... of type ndarray"),
+    (("GroupSparsity",), "lam", 1j, IncompatibleError, "lam must be a real number, got 1j of type complex"),
+    (("GroupSparsity",), "lam", True, IncompatibleError, "lam must be a real number, got True of type bool"),
+    (("GroupSparsity",), "lam", None, IncompatibleError, "lam must be a real number, got None of type NoneType"),
+    (("GroupSparsity",), "weights", [1, -2], InputError, "weights must not be negative, got weights[1] = -2"),
+    (("GroupSparsity",), "weights", [1, NAN], InputError, "weights must be finite, got nan at [1]"),
+    (("GroupSparsity",), "weights", ["a"], InputError, "weights must be numeric, got dtype <U1: convert or encode it first"),
+    (("GroupSparsity",), "weights", [1j], InputError, "weights must be real, got complex128: write weights.real"),
+    (("GroupSparsity",), "weights", [[1, 2]], InputError, "weights must have shape (2,), one weight per column of X, got (1, 2)"),
+    (("GroupSparsity",), "weights", 2.0, InputError, "weights must have shape (1,), one weight per column of X, got ()"),
+    (
+        ("GroupSparsity",),
+        "weights",
+        csr_matrix([[1.0]]),
+        IncompatibleError,
+        "weights is a sparse matrix ... write weights.toarray()",
+    ),
+]
+
+# Calls that a table of arguments cannot hold.
+OTHER_CALLS: list[tuple[Callable[[SimpleNamespace], object], type[Exception], str]] = [
+    (lambda d: solve(d.X, d.penalty), IncompatibleError, "penalty is missing: write solve(X, Y, GroupSparsity(0.1))"),
+    (lambda d: d.penalty.with_lam(-1), InputError, "lam must be finite and at least 0, got -1"),
+    (lambda d: d.fit.sparsity_at(-1), InputError, "threshold must be finite and at least 0, got -1"),
+    (lambda d: d.path.at(-1), InputError, "lam must be finite and at least 0, got -1"),
+    (
+        lambda d: reread(d.path, d, Path).at(1),
+        IncompatibleError,
+        "this path holds no data ... write solve(X, Y, GroupSparsity(lam))",
+    ),
+    (lambda d: reread(d.path, d, Fit), InputError, "holds a Path: write Path.load('"),
+    (lambda d: reread(d.fit, d, Certificate), InputError, "holds a Fit: write Fit.load('"),
+    (
+        lambda d: reread(replace(d.fit, penalty=Bare(1)), d, Fit),
+        InputError,
+        "a Bare cannot be saved: mark its dataclass with @saveable",
+    ),
+    (lambda d: read_arrays(d, a=np.ones(2)), InputError, "was not written by Fit.save"),
+    (lambda d: read_arrays(d, __document__=np.array('{"class": "Odd"}')), InputError, "the file holds a Odd: import the module"),
+    (
+        lambda d: Bare(1.0).value(d.X),
+        NotImplementedError,
+        "value has no implementation for BareKernel: write one with @implements(",
+    ),
+    (
+        lambda d: errors.require("no_such_package", extra="demo", purpose="the demo"),
+        MissingDependencyError,
+        "the demo needs the package 'no_such_package', which is not installed: pip install 'shrinknet-solvers[demo]'",
+    ),
+    (
+        lambda d: call("solve", d, callback=fail),
+        SolveError,
+        "callback raised ZeroDivisionError('on purpose') ... error's .result",
+    ),
+    (
+        lambda d: call("solve_path", d, callback=fail),
+        SolveError,
+        "callback raised ZeroDivisionError('on purpose') ... error's .result",
+    ),
+]
+
+# Calls that do not fail as they should yet, and what is wrong.
+FAULTS: list[tuple[Callable[[SimpleNamespace], object], type[Exception], str, str]] = [
+    (
+        lambda d: GroupSparsity(1, [[1], [2, 3]]),
+        InputError,
+        "weights must be an array of numbers with rows",
+        "what comes is NumPy's message",
+    ),
+    (
+        lambda d: call("solve_path", d, lams=[[1], [2, 3]]),
+        InputError,
+        "lams must be an array of numbers with rows",
+        "what comes is NumPy's message",
+    ),
+    (lambda d: call("solve", d, init=[[1], [2, 3]]), InputError, "init must", "what comes is NumPy's message"),
+    (lambda d: call("solve", d, loss=d.Y), InputError, "loss must be 'squared', got", "what comes is NumPy's message"),
+    (lambda d: d.penalty.value(np.ones(3)), InputError, "coef must have", "what comes is a bare IndexError"),
+    (lambda d: implements(print, BareKernel)(fail), IncompatibleError, "operation", "what comes is a bare KeyError"),
+    (
+        lambda d: call("solve", d, penalty=Bare(1.0)),
+        NotImplementedError,
+        "prox has no implementation for BareKernel: write one with @implements(prox, BareKernel)",
+        "what comes is Numba's message, over a page",
+    ),
+    (lambda d: call("certify", d, Y=None), IncompatibleError, "write certify(fit, X, Y)", "the advice is a call of solve"),
+    (lambda d: call("refit", d, Y=None), IncompatibleError, "write refit(fit, X, Y)", "the advice is a call of solve"),
+]
+
+
+def reread(result: results.Record, d: SimpleNamespace, cls: type) -> Any:
+    """What ``cls`` reads from the file that ``result`` writes."""
+    result.save(d.folder / "result")
+    return cls.load(d.folder / "result")
+
+
+def read_arrays(d: SimpleNamespace, **arrays: Any) -> Fit:
+    """What a file of these arrays is as a fit."""
+    np.savez(d.folder / "other.npz", **arrays)
+    return Fit.load(d.folder / "other.npz")
+
+
+def with_argument(function: str, argument: str, given: Any) -> Callable[[SimpleNamespace], object]:
+    """The call of a function with one argument replaced; a lambda makes the value from the good ones."""
+    made_from_d = getattr(given, "__name__", "") == "<lambda>"
+    return lambda d: call(function, d, **{argument: given(d) if made_from_d else given})
+
+
+CALLS = [
+    *(
+        pytest.param(with_argument(function, argument, given), error, message, id=f"{function}: {message}")
+        for functions, argument, given, error, message in ARGUMENTS
+        for function in functions
+    ),
+    *(pytest.param(*row, id=row[-1]) for row in OTHER_CALLS),
+]
+
+
+def assert_says(text: str, message: str) -> None:
+    """The text holds the parts of the message, in their order."""
+    pattern = ".*".join(map(re.escape, message.split(" ... ")))
+    assert re.search(pattern, text), text
+
+
+def assert_unchanged(d: SimpleNamespace, pristine: SimpleNamespace) -> None:
+    for name in ("X", "Y", "s"):
+        mine = getattr(d, name)
+        np.testing.assert_array_equal(mine, getattr(pristine, name))
+        assert mine.flags.writeable
+    np.testing.assert_array_equal(d.fit.coef, pristine.fit.coef)
+
+
+@pytest.mark.parametrize(("wrong", "error", "message"), CALLS)
+def test_wrong_input_is_refused_with_advice(wrong, error, message, d, pristine):
+    with pytest.raises(error) as caught:
+        wrong(d)
+    assert type(caught.value) is error
+    assert_says(str(caught.value), message)
+    assert_unchanged(d, pristine)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        pytest.param(*row[:3], id=row[2], marks=pytest.mark.xfail(COMPILED or "Numba" not in row[3], reason=row[3]))
+        for row in FAULTS
+    ],
+)
+def test_wrong_input_that_is_not_refused_well_yet(wrong, error, message, d):
+    with pytest.raises(error) as caught:
+        wrong(d)
+    assert type(caught.value) is error
+    assert_says(str(caught.value), message)
+
+
+@pytest.mark.parametrize("function", [*ALL, "predict", "GroupSparsity"])
+def test_right_input_is_taken_and_left_as_it_was(function, d, pristine):
+    call(function, d)
+    assert_unchanged(d, pristine)
+
+
+OURS = (InputError, IncompatibleError, MissingDependencyError, SolveError)
+
+
+def raise_statements() -> set[tuple[str, int, int]]:
+    """File, first and last line of each statement of the library that raises one of the package's errors."""
+    found = set()
+    for path in [*PACKAGE.glob("_*.py"), PACKAGE / "errors.py", PACKAGE / "results.py", *(PACKAGE / "regression").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Raise) and any(
+                ast.unparse(node.exc or node).startswith(error.__name__ + "(") for error in OURS
+            ):
+                found.add((str(path), node.lineno, node.end_lineno or node.lineno))
+    return found
+
+
+def test_every_error_of_the_library_is_met_by_a_row(d, monkeypatch):
+    made: set[tuple[str, int]] = set()
+
+    def recording(plain):
+        def init(self, *arguments):
+            caller = sys._getframe(1)
+            made.add((caller.f_code.co_filename, caller.f_lineno))
+            plain(self, *arguments)
+
+        return init
+
+    for error in OURS:
+        monkeypatch.setattr(error, "__init__", recording(error.__init__))
+    for case in CALLS:
+        wrong, error, _ = case.values
+        with pytest.raises(error):
+            wrong(d)
+    statements = raise_statements()
+    assert len(statements) > 25
+    missed = [
+        f"{FilePath(file).name}:{first}"
+        for file, first, last in sorted(statements)
+        if not any(where == file and first <= line <= last for where, line in made)
+    ]
+    assert missed == []
+
+
+# Work that is broken off.
+
+STOPS: dict[str, tuple[dict[str, Any], Limit]] = {
+    "rounds": ({"max_iter": 1}, Limit.ITERATIONS),
+    "time": ({"time_limit": 0}, Limit.TIME),
+    "callback": ({"callback": lambda _: True}, Limit.CALLBACK),
+    "ctrl-c": ({"callback": interrupt}, Limit.INTERRUPT),
+}
+stops = pytest.mark.parametrize(("keywords", "limit"), STOPS.values(), ids=STOPS)
+shapes = pytest.mark.parametrize("shape", [(60, 12), (30, 80)], ids=["tall", "wide"])
+TOL = 1e-12
+
+
+def problem(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, GroupSparsity]:
+    X, Y = correlated(*shape)
+    return X, Y, GroupSparsity(lambda_max(X, Y) / 50)
+
+
+def assert_usable(fit: Fit, X: np.ndarray, Y: np.ndarray) -> None:
+    """The fit is no worse than the null model, and what it says of itself is true."""
+    recomputed = certify(fit, X, Y)
+    assert np.isfinite(fit.objective)
+    assert fit.objective <= fit.null_loss
+    assert recomputed.upper == pytest.approx(fit.objective, rel=1e-10)
+    assert recomputed.gap == pytest.approx(fit.certificate.gap, rel=1e-6)
+    assert len(fit.history) == fit.n_iter
+
+
+@stops
+@shapes
+def test_a_fit_that_is_broken_off_is_usable_and_says_so(shape, keywords, limit):
+    X, Y, penalty = problem(shape)
+    with pytest.warns(ConvergenceWarning) as caught:
+        fit = solve(X, Y, penalty, tol=TOL, **keywords)
+    assert (fit.status, fit.limit, fit.n_iter) == (Status.FEASIBLE, limit, 1)
+    assert not fit.certificate.holds
+    assert_usable(fit, X, Y)
+    (warning,) = caught
+    expected = f"gap {fit.certificate.gap:.2e} is above tol 1.00e-12 after 1 rounds (status feasible, limit {limit}): raise "
+    assert str(warning.message).startswith(expected)
+
+
+@stops
+@shapes
+def test_a_fit_that_is_broken_off_can_be_taken_up_again(shape, keywords, limit):
+    X, Y, penalty = problem(shape)
+    with pytest.warns(ConvergenceWarning):
+        fit = solve(X, Y, penalty, tol=TOL, **keywords)
+    finished = solve(X, Y, penalty, tol=TOL, init=fit)
+    assert (finished.status, finished.limit) == (Status.CERTIFIED, Limit.NONE)
+    assert finished.objective <= fit.objective
+
+
+@shapes
+def test_each_round_leaves_a_result_no_worse_than_the_last(shape):
+    X, Y, penalty = problem(shape)
+    objectives = []
+    for rounds in range(1, 5):
+        with pytest.warns(ConvergenceWarning, match=f"after {rounds} rounds"):
+            objectives.append(solve(X, Y, penalty, tol=TOL, max_iter=rounds).objective)
+    assert objectives == sorted(objectives, reverse=True)
+
+
+@shapes
+def test_an_exception_in_the_callback_carries_the_result(shape):
+    X, Y, penalty = problem(shape)
+    with pytest.raises(SolveError) as caught:
+        solve(
+            X,
+            Y,
+            penalty,
+            tol=TOL,
+            callback=lambda progress: progress.n_iter < 3 or fail(progress) if progress.n_iter == 3 else None,
+        )
+    fit = caught.value.result
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert isinstance(fit, Fit)
+    assert (fit.status, fit.limit, fit.n_iter) == (Status.FEASIBLE, Limit.NONE, 3)
+    assert_usable(fit, X, Y)
+
+
+@pytest.mark.parametrize("shape", [(60, 12)])
+@stops
+def test_a_penalty_of_ones_own_is_broken_off_alike(shape, keywords, limit):
+    X, Y, _ = problem(shape)
+    with pytest.warns(ConvergenceWarning, match="after 1 rounds"):
+        fit = solve(X, Y, Ridge(1e-3), tol=TOL, **keywords)
+    assert (fit.status, fit.limit) == (Status.FEASIBLE, limit)
+    assert fit.objective <= fit.null_loss
+
+
+def test_no_warning_where_all_that_float64_gives_was_asked_for():
+    X, Y, penalty = problem((60, 12))
+    fit = solve(X, Y, penalty, tol=0)
+    assert fit.certificate.gap < 1e-12
+
+
+@pytest.mark.parametrize(
+    "unfinished",
+    [
+        lambda X, Y, penalty: solve(X, Y, penalty, tol=TOL, max_iter=1),
+        lambda X, Y, penalty: solve(X, Y, Ridge(1e-3), tol=TOL, max_iter=1),
+        lambda X, Y, penalty: solve_path(X, Y, tol=TOL, max_iter=1, n_lams=3),
+    ],
+    ids=["group sparsity", "penalty of one's own", "path"],
+)
+def test_the_warning_points_at_the_callers_line(unfinished):
+    with pytest.warns(ConvergenceWarning) as caught:
+        unfinished(*problem((60, 12)))
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def at_third_lam(action: Callable[[Any], object]) -> Callable[[Any], object]:
+    return lambda progress: action(progress) if progress.index == 2 else None
+
+
+PATH_STOPS: dict[str, tuple[dict[str, Any], Limit]] = {
+    "time": ({"time_limit": 0}, Limit.TIME),
+    "callback": ({"callback": at_third_lam(lambda _: True)}, Limit.CALLBACK),
+    "ctrl-c": ({"callback": at_third_lam(interrupt)}, Limit.INTERRUPT),
+}
+
+
+def assert_usable_path(path: Path, X: np.ndarray, Y: np.ndarray) -> None:
+    """All fits but the last are finished, and a path that was broken off still answers for any lam."""
+    assert len(path.lams) == len(path.fits)
+    assert all(fit.status is Status.CERTIFIED for fit in path.fits[:-1])
+    assert not path.fits[-1].certificate.holds
+    for fit in path.fits:
+        assert_usable(fit, X, Y)
+    between = float(np.mean(path.lams[-2:]))
+    assert path.at(between).certificate.holds
+
+
+@pytest.mark.parametrize(("keywords", "limit"), PATH_STOPS.values(), ids=PATH_STOPS)
+@shapes
+def test_a_path_that_is_broken_off_keeps_its_fits(shape, keywords, limit):
+    X, Y, _ = problem(shape)
+    with pytest.warns(ConvergenceWarning) as caught:
+        path = solve_path(X, Y, tol=TOL, n_lams=6, lam_ratio=1e-2, **keywords)
+    assert path.limit is limit
+    assert len(path.fits) == (2 if limit is Limit.TIME else 3), "the first fit, of zeros, takes no round"
+    assert_usable_path(path, X, Y)
+    worst = path.fits[-1]
+    assert str(caught[0].message).startswith(
+        f"1 of {len(path.fits)} fits have a gap above tol 1.00e-12, the worst {worst.certificate.gap:.2e} at lam "
+        f"{worst.penalty.lam:.4g} (status feasible, limit {limit}): raise "
+    )
+
+
+@shapes
+def test_an_exception_in_the_callback_carries_the_path(shape):
+    X, Y, _ = problem(shape)
+    with pytest.raises(SolveError, match="on purpose") as caught:
+        solve_path(X, Y, tol=TOL, n_lams=6, lam_ratio=1e-2, callback=at_third_lam(fail))
+    path = caught.value.result
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert isinstance(path, Path)
+    assert len(path.fits) == 3
+    assert_usable_path(path, X, Y)
+
+
+@shapes
+def test_the_round_limit_holds_for_each_lam_of_a_path(shape):
+    X, Y, _ = problem(shape)
+    with pytest.warns(ConvergenceWarning, match="5 of 6 fits have a gap above tol"):
+        path = solve_path(X, Y, tol=TOL, n_lams=6, lam_ratio=1e-2, max_iter=1)
+    assert [fit.n_iter for fit in path.fits] == [0, 1, 1, 1, 1, 1]
+    assert [fit.limit for fit in path.fits] == [Limit.NONE] + [Limit.ITERATIONS] * 5
+    for fit in path.fits:
+        assert_usable(fit, X, Y)
+
+
+# Waits in its callback until the signal has come and a line says so, whether or not the signal wakes it.
+WAITING = """
+import signal, sys, warnings
+import numpy as np
+from solvers import GroupSparsity, solve, solve_path
+from tests.unit.test_bad_input import problem
+signal.signal(signal.SIGINT, signal.default_int_handler)
+warnings.simplefilter("ignore")
+X, Y, penalty = problem((60, 12))
+
+def wait(progress):
+    if progress.n_iter == 2:
+        print("ready", flush=True)
+        sys.stdin.readline()
+
+fit = {call}
+print(fit.limit, len(getattr(fit, "fits", [fit])), getattr(fit, "fits", [fit])[-1].n_iter, flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT between processes")
+@pytest.mark.parametrize(
+    ("call", "found"),
+    [
+        ("solve(X, Y, penalty, tol=1e-12, callback=wait)", "interrupt 1 2"),
+        ("solve_path(X, Y, tol=1e-12, n_lams=6, lam_ratio=1e-2, callback=wait)", "interrupt 2 2"),
+    ],
+    ids=["solve", "solve_path"],
+)
+def test_ctrl_c_from_outside_returns_the_best_so_far(call, found):
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING.replace("{call}", call)],
+        cwd=PACKAGE.parent,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == "ready\n"
+            process.send_signal(signal.SIGINT)
+            rest, _ = process.communicate("go on\n", timeout=300)
+        finally:
+            process.kill()
+    assert rest.strip() == found
+    assert process.returncode == 0
