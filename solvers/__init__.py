@@ -24,7 +24,7 @@ _HOME = {
         "MissingDependencyError",
         "SolveError",
     ],
-    "solvers.results": ["Certificate", "Kind", "Limit", "Status"],
+    "solvers.results": ["Certificate", "Kind", "Limit", "Status", "saveable"],
     "solvers._progress": ["Progress"],
     "solvers._compile": ["implements"],
     "solvers.regression.penalties": ["GroupSparsity", "Penalty", "prox", "subdiff_distance", "value"],
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from solvers.results import Kind as Kind
     from solvers.results import Limit as Limit
     from solvers.results import Status as Status
+    from solvers.results import saveable as saveable
 
 
 def __getattr__(name: str) -> Any:

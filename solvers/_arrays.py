@@ -29,19 +29,19 @@ def as_matrix(X: Any, name: str = "X") -> Array:
     ndarray, shape (n_samples, n_features)
         Float64, C or Fortran order, read-only.
     """
-    array = _as_numbers(X, name)
+    array = as_numbers(X, name)
     if array.ndim != 2:
         hint = f"{name}.reshape(-1, 1) if it is one column" if array.ndim == 1 else "one row per sample"
         raise InputError(f"{name} must have two dimensions, got shape {array.shape}: write {hint}")
     if 0 in array.shape:
         raise InputError(f"{name} must have at least one row and one column, got shape {array.shape}")
-    _require_finite(array, name)
+    require_finite(array, name)
     return _read_only(_contiguous(array))
 
 
 def as_targets(Y: Any, n_samples: int, name: str = "Y") -> tuple[Array, bool]:
     """Targets as a matrix (n_samples, n_targets), and whether they came as a vector."""
-    array = _as_numbers(Y, name)
+    array = as_numbers(Y, name)
     is_vector = array.ndim == 1
     if is_vector:
         array = array[:, np.newaxis]
@@ -52,7 +52,7 @@ def as_targets(Y: Any, n_samples: int, name: str = "Y") -> tuple[Array, bool]:
             f"{name} must have one row per row of X: X has {n_samples} rows, {name} has {array.shape[0]}"
             + (f"; write {name}.T" if array.shape[1] == n_samples else "")
         )
-    _require_finite(array, name)
+    require_finite(array, name)
     return _read_only(_contiguous(array)), is_vector
 
 
@@ -66,12 +66,14 @@ def as_sample_weight(sample_weight: Any, n_samples: int) -> Array | None:
     return weights
 
 
-def as_vector(values: Any, length: int, name: str, meaning: str) -> Array:
-    """A vector of ``length`` finite, non-negative numbers."""
-    array = _as_numbers(values, name)
+def as_vector(values: Any, length: int | None, name: str, meaning: str) -> Array:
+    """A vector of ``length`` finite, non-negative numbers; of any length for None."""
+    array = as_numbers(values, name)
+    if length is None:
+        length = array.size
     if array.shape != (length,):
         raise InputError(f"{name} must have shape ({length},), {meaning}, got {array.shape}")
-    _require_finite(array, name)
+    require_finite(array, name)
     if np.any(array < 0):
         worst = int(np.argmin(array))
         raise InputError(f"{name} must not be negative, got {name}[{worst}] = {array[worst]:g}")
@@ -103,7 +105,10 @@ def as_count(value: Any, name: str, *, minimum: int = 1) -> int:
     return int(value)
 
 
-def _as_numbers(values: Any, name: str) -> np.ndarray[Any, Any]:
+def as_numbers(values: Any, name: str) -> Array:
+    """Real numbers of any shape as float64; the caller's own array where it is that already."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise InputError(f"{name} is a masked array: write {name}.filled(value), or drop the masked rows")
     if hasattr(values, "tocsr"):
         raise IncompatibleError(f"{name} is a sparse matrix, which this call does not take: write {name}.toarray()")
     try:
@@ -117,12 +122,16 @@ def _as_numbers(values: Any, name: str) -> np.ndarray[Any, Any]:
     if array.dtype.kind not in "biufO":
         raise InputError(f"{name} must be numeric, got dtype {array.dtype}: convert or encode it first")
     try:
-        return array.astype(np.float64)
+        with np.errstate(over="ignore"):
+            return array.astype(np.float64)
+    except OverflowError:
+        raise InputError(f"{name} must be finite in float64, got a number beyond 1.8e308") from None
     except (TypeError, ValueError):
         raise InputError(f"{name} must be numeric, got objects that are not numbers: convert or encode them first") from None
 
 
-def _require_finite(array: Array, name: str) -> None:
+def require_finite(array: Array, name: str) -> None:
+    """Raise if an entry is NaN or infinite, naming the first."""
     # One pass without a temporary: a NaN or an infinity survives in the sum. A finite sum proves all entries finite; a sum that
     # merely overflowed costs the second look.
     with np.errstate(over="ignore", invalid="ignore"):

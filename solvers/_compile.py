@@ -27,6 +27,8 @@ import numba.core.config
 from numba.core import types
 from numba.extending import overload, register_jitable
 
+from solvers.errors import IncompatibleError
+
 _PACKAGE = Path(__file__).parent
 _MARKER = "solvers._compile"
 # Strict IEEE arithmetic (no fastmath): certificates rest on it. error_model="numpy": a division by zero is inf, not an exception.
@@ -137,10 +139,7 @@ def operation(declaration: Callable[..., Any]) -> Callable[..., Any]:
         try:
             body = bodies[type(arguments[0])]
         except KeyError:
-            raise NotImplementedError(
-                f"{declaration.__name__} has no implementation for {type(arguments[0]).__name__}: "
-                f"write one with @implements({declaration.__name__}, {type(arguments[0]).__name__})"
-            ) from None
+            raise NotImplementedError(_missing(declaration.__name__, type(arguments[0]).__name__)) from None
         return body(*arguments)
 
     update_wrapper(operate, declaration)
@@ -161,9 +160,16 @@ def implements(operation: Callable[..., Any], kernel_class: type) -> Callable[[C
 
     Raises
     ------
+    IncompatibleError
+        If ``operation`` is none, or ``kernel_class`` is no NamedTuple class.
     TypeError
         If that operation already has a body for the class: kernels compiled before would not see a second one.
     """
+    if operation not in _implementations:
+        names = ", ".join(known.__name__ for known in _implementations)
+        raise IncompatibleError(f"operation must be one of {names}, got {operation!r}")
+    if not (isinstance(kernel_class, type) and issubclass(kernel_class, tuple) and hasattr(kernel_class, "_fields")):
+        raise IncompatibleError(f"kernel_class must be a NamedTuple class, got {kernel_class!r}")
 
     def register(body: Callable[..., Any]) -> Callable[..., Any]:
         bodies = _implementations[operation]
@@ -175,6 +181,12 @@ def implements(operation: Callable[..., Any], kernel_class: type) -> Callable[[C
     return register
 
 
-def has_operation(operation: Callable[..., Any], kernel_class: type) -> bool:
-    """Whether ``operation`` has a body for kernels of class ``kernel_class``."""
-    return kernel_class in _implementations[operation]
+def require_operations(kernel: object, *operations: Callable[..., Any]) -> None:
+    """Raise unless each operation has a body for the class of ``kernel``: before Numba finds out, at length."""
+    for operation in operations:
+        if type(kernel) not in _implementations[operation]:
+            raise NotImplementedError(_missing(operation.__name__, type(kernel).__name__))
+
+
+def _missing(operation: str, kernel_class: str) -> str:
+    return f"{operation} has no implementation for {kernel_class}: write one with @implements({operation}, {kernel_class})"

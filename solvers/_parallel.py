@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, wraps
@@ -14,8 +15,8 @@ _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
 LARGE_WORK = 3e7
-"""Operations from which on a second thread pays, about a millisecond of work. OpenBLAS starts threads far below that, and idle ones
-spin: on a busy machine a factorisation of 2 ms was seen to wait a second for its helpers."""
+"""Operations from which on a second thread pays, about a millisecond of work. OpenBLAS starts threads far below that, and
+idle ones spin: on a busy machine a factorisation of 2 ms was seen to wait a second for its helpers."""
 
 
 @cache
@@ -23,21 +24,38 @@ def _libraries() -> list[Any]:
     return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
-@contextmanager
-def _threads(counts: list[int]) -> Iterator[None]:
-    libraries = _libraries()
-    before = [library.get_num_threads() for library in libraries]
-    try:
-        for library, count in zip(libraries, counts, strict=True):
-            library.set_num_threads(count)
-        yield
-    finally:
-        for library, count in zip(libraries, before, strict=True):
-            library.set_num_threads(count)
+def _thread_counts() -> list[int]:
+    return [library.get_num_threads() for library in _libraries()]
 
 
-_allowed: list[list[int]] = []
-"""Thread counts found by each public call now running, outermost first."""
+def _set_threads(counts: list[int]) -> None:
+    for library, count in zip(_libraries(), counts, strict=True):
+        library.set_num_threads(count)
+
+
+class _Running:
+    """The public calls now running, in all threads: the first saves the caller's setting, the last restores it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.calls = 0
+        self.found: list[int] = []
+
+    def enter(self) -> None:
+        with self.lock:
+            self.calls += 1
+            if self.calls == 1:
+                self.found = _thread_counts()
+                _set_threads([1] * len(self.found))
+
+    def leave(self) -> None:
+        with self.lock:
+            self.calls -= 1
+            if self.calls == 0:
+                _set_threads(self.found)
+
+
+_running = _Running()
 
 
 def single_threaded(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
@@ -45,21 +63,23 @@ def single_threaded(function: Callable[_Arguments, _Result]) -> Callable[_Argume
 
     @wraps(function)
     def wrapper(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
-        _allowed.append([library.get_num_threads() for library in _libraries()])
+        _running.enter()
         try:
-            with _threads([1] * len(_libraries())):
-                return function(*args, **kwargs)
+            return function(*args, **kwargs)
         finally:
-            _allowed.pop()
+            _running.leave()
 
     return wrapper
 
 
 @contextmanager
 def all_threads(operations: float) -> Iterator[None]:
-    """As many threads as the outermost public call found, if the block is `LARGE_WORK`."""
-    if operations < LARGE_WORK or not _allowed:
+    """As many threads as the caller's setting allows, if the block is `LARGE_WORK` and no other public call runs beside."""
+    if operations < LARGE_WORK or _running.calls != 1:
         yield
         return
-    with _threads(_allowed[0]):
+    _set_threads(_running.found)
+    try:
         yield
+    finally:
+        _set_threads([1] * len(_running.found))

@@ -61,7 +61,7 @@ class Interrupted(Exception):
 
 
 class CallbackError(Exception):
-    """Wraps an exception raised in a user's callback, which stands as ``__cause__``; never leaves the package."""
+    """Wraps an exception raised in a user's ``callback`` or ``verbose``, which is ``__cause__``; never leaves the package."""
 
 
 Callback = Callable[[Progress], object]
@@ -128,9 +128,7 @@ class Monitor:
         self.n_iter += 1
         progress = Progress(self.n_iter, self.elapsed, objective, gap, n_active, self.lam, self.index)
         self._rows.append((progress.n_iter, progress.elapsed, objective, gap, n_active))
-        if self.report is not None:
-            self.report(f"round {self.n_iter:5d}  objective {objective:.10e}  gap {gap:.2e}  active {n_active}")
-        self._call_back(progress)
+        self._tell(progress)
         self.check()
 
     def check(self) -> None:
@@ -175,12 +173,19 @@ class Monitor:
             self.interrupted = True
             self.limit = Limit.INTERRUPT
 
-    def _call_back(self, progress: Progress) -> None:
-        if self.callback is None:
-            return
+    def _tell(self, progress: Progress) -> None:
+        """Report and call back; what the user's functions raise must not lose the answer so far."""
+        stop, who = False, "verbose"
         try:
-            stop = bool(self.callback(progress))
+            if self.report is not None:
+                self.report(
+                    f"round {self.n_iter:5d}  objective {progress.objective:.10e}  gap {progress.gap:.2e}  "
+                    f"active {progress.n_active}"
+                )
+            who = "callback"
+            if self.callback is not None:
+                stop = bool(self.callback(progress))
         except Exception as error:
-            raise CallbackError from error
+            raise CallbackError(who) from error
         if stop:
             raise Interrupted(Limit.CALLBACK)

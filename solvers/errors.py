@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
+import warnings
 from types import ModuleType
 from typing import Any
 
@@ -36,6 +38,14 @@ class SolveError(RuntimeError):
 
 class ConvergenceWarning(UserWarning):
     """A result is usable but its certificate does not meet ``tol``; the message states both numbers."""
+
+
+def warn_user(message: str, category: type[Warning]) -> None:
+    """Warn at the line outside this package that called into it, however deep inside the warning arises."""
+    level, frame = 1, sys._getframe()
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
 
 
 def is_installed(module: str) -> bool:

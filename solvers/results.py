@@ -90,7 +90,7 @@ class Record:
     def __repr__(self) -> str:
         rows = self._shown()
         width = max(map(len, rows), default=0)
-        lines = [f"{name:>{width}}: {_shorten(value)}" for name, value in rows.items()]
+        lines = [f"{name:>{width}}: {shorten(value)}" for name, value in rows.items()]
         return "\n".join([type(self).__name__, *lines])
 
     def _shown(self) -> dict[str, Any]:
@@ -118,13 +118,11 @@ class Record:
         InputError
             If the file does not hold a result of this class.
         """
-        with np.load(_npz(path), allow_pickle=False) as file:
-            if "__document__" not in file:
-                raise InputError(f"{path} was not written by {cls.__name__}.save")
-            result = _decode(json.loads(str(file["__document__"])), file)
-        if not isinstance(result, cls):
-            raise InputError(f"{path} holds a {type(result).__name__}: write {type(result).__name__}.load({str(path)!r})")
-        return result
+        document, arrays = _read(_npz(path), f"{path} was not written by {cls.__name__}.save")
+        known = _saveable.get(document["class"])
+        if known is None or not issubclass(known, cls):
+            raise InputError(f"{path} holds a {document['class']}: write {document['class']}.load({str(path)!r})")
+        return _decode(document, arrays)
 
 
 @saveable
@@ -164,9 +162,22 @@ def _npz(path: str | os.PathLike[str]) -> Path:
     return path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
 
 
+def _read(path: Path, complaint: str) -> tuple[Any, dict[str, Any]]:
+    """The JSON document and the arrays of a file."""
+    with path.open("rb") as stream:
+        try:
+            with np.load(stream, allow_pickle=False) as file:
+                arrays = {key: file[key] for key in file.files}
+            return json.loads(str(arrays.pop("__document__"))), arrays
+        except (OSError, EOFError, KeyError, ValueError, TypeError, AttributeError):
+            raise InputError(complaint) from None
+
+
 def _encode(value: Any, arrays: dict[str, Any]) -> Any:
     """A JSON document for ``value``; arrays go to ``arrays`` and leave their key behind."""
     if isinstance(value, np.ndarray):
+        if value.dtype.kind == "O":
+            raise InputError("an array of objects cannot be saved: convert it to numbers first")
         key = f"array_{len(arrays)}"
         arrays[key] = value
         return {"array": key}
@@ -178,7 +189,7 @@ def _encode(value: Any, arrays: dict[str, Any]) -> Any:
         return {"tuple": [_encode(item, arrays) for item in value]}
     name = type(value).__name__
     if _saveable.get(name) is not type(value):
-        raise InputError(f"a {name} cannot be saved: mark its dataclass with @saveable")
+        raise InputError(f"a {name} cannot be saved: mark its dataclass with @solvers.saveable")
     fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.metadata.get("saved", True)}
     return {"class": name, "fields": {key: _encode(item, arrays) for key, item in fields.items()}}
 
@@ -203,7 +214,8 @@ def _restore_enums(cls: type, fields: dict[str, Any]) -> dict[str, Any]:
     return {key: enums[declared[key]](value) if declared[key] in enums else value for key, value in fields.items()}
 
 
-def _shorten(value: Any) -> str:
+def shorten(value: Any) -> str:
+    """One line for a value, long arrays with their middle left out."""
     if isinstance(value, np.ndarray):
         if value.ndim == 0 or value.size == 0 or value.dtype.names:
             return f"array of shape {value.shape}"

@@ -154,6 +154,7 @@ def certify(
         fit_intercept=fit.fit_intercept,
         sample_weight=sample_weight,
         rescale=isinstance(fit.penalty, GroupSparsity),
+        call="certify(fit, X, Y)",
     )
     check_features(fit.coef.shape[1], problem)
     if fit.coef.shape[0] != problem.n_targets:

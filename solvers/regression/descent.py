@@ -22,8 +22,8 @@ from solvers.regression.penalties import prox, subdiff_distance, value
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
-_POLISH_STEPS = 4
-"""Newton steps between two sweeps: fewer leave the support uncorrected for too long, more polish a wrong support."""
+_POLISH_STEPS = 12
+"""Newton steps between two sweeps. On collinear data groups leave a few at a time; a sweep before that would undo the work."""
 
 _POLISHED = 1e-2
 """Relative stationarity on the support below which the next sweep is worth more than another Newton step."""

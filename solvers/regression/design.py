@@ -51,6 +51,8 @@ class DenseDesign:
         Weighted column means; exactly the common value for a constant column; zero without intercept.
     constant : (n_features,) bool
         Columns that can have no effect, taken as exactly zero: constant beside an intercept, or below `NEGLIGIBLE`.
+    centred : bool
+        Whether there is an intercept, and means to subtract.
     spread : (n_features,)
         Largest distance of an entry from its column's mean.
     centre_first : bool
@@ -62,6 +64,7 @@ class DenseDesign:
     total: float
     means: Array
     constant: np.ndarray[Any, np.dtype[np.bool_]]
+    centred: bool
     spread: Array
     centre_first: bool
 
@@ -80,12 +83,12 @@ class DenseDesign:
                 sums += matmul(weight[np.newaxis], block)[0]
         if not centre:
             spread = np.maximum(high, -low)
-            return cls(X, np.sqrt(weights), total, np.zeros(n_features), spread < NEGLIGIBLE, spread, centre_first=False)
+            return cls(X, np.sqrt(weights), total, np.zeros(n_features), spread < NEGLIGIBLE, False, spread, centre_first=False)
         constant = high - low < NEGLIGIBLE
         means = np.where(low == high, low, np.clip(sums / total, low, high))
         far = np.abs(means) > _FAR_FROM_ORIGIN * (high - low)
         spread = np.maximum(high - means, means - low)
-        return cls(X, np.sqrt(weights), total, means, constant, spread, centre_first=bool(np.any(far & ~constant)))
+        return cls(X, np.sqrt(weights), total, means, constant, True, spread, centre_first=bool(np.any(far & ~constant)))
 
     @cached_property
     def weighted(self) -> bool:
@@ -102,6 +105,10 @@ class DenseDesign:
         block = np.asfortranarray(self.X[:, chosen])
         block -= self.means[chosen]
         block *= self.root_weights[:, np.newaxis]
+        if self.centred:
+            # The means carry a rounding error, as large as the whole difference of two nearly equal columns far from 0.
+            drift = matmul(self.root_weights[np.newaxis], block)[0] / self.total
+            block -= self.root_weights[:, np.newaxis] * drift
         block[:, self.constant[chosen]] = 0.0
         return block
 
@@ -143,7 +150,7 @@ class DenseDesign:
         Q /= self.total
         mirror_lower(Q)
         # The means carry one rounding error each; what is left of them is the second pass of the two-pass formula.
-        if np.any(self.means):
+        if self.centred:
             drift /= self.total
             Q -= np.outer(drift, drift)
         Q[self.constant, :] = 0.0

@@ -19,6 +19,8 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 _INNER_SHARE = 0.5
 """Share of ``tol`` that the Gram matrix's gap must reach: the rest is for what the Gram matrix does not see."""
 
+_FRUITLESS = 3
+
 _ROUNDING = 32.0 * np.finfo(float).eps
 
 _ROUGH = 0.1
@@ -94,23 +96,28 @@ class GroupSparsitySolver:
         Returns
         -------
         Certificate, Status
-            ``CERTIFIED`` where the gap is at most ``tol``; ``CONVERGED`` where two rounds on the same columns left the gap above
-            half of what it was.
+            ``CERTIFIED`` where the gap is at most ``tol``; ``CONVERGED`` where `_FRUITLESS` corrections on the same columns did
+            not halve the smallest gap so far; the point with the smallest gap is then the answer.
         """
         penalty = self.penalty.with_lam(lam)
         radii = self.problem.canonical_lam(penalty.radii(self.problem.n_features))
         strong = 2.0 - min(self.lam / lam, 2.0) if np.isfinite(self.lam) else 1.0
         self.lam = lam
         scores = scores_of(self.evaluate().gradient, radii)
-        chosen, previous, seen = self.columns.start(self.B, scores, strong), np.inf, -1
+        chosen = self.columns.start(self.B, scores, strong)
+        complete = isinstance(self.columns, FullGram)
+        best, best_B, fruitless, seen = np.inf, self.B, 0, -1
         while True:
             certificate = self._certificate(penalty, tol)
             if certificate.gap <= tol:
                 return certificate, Status.CERTIFIED
-            if len(chosen) == seen and certificate.gap > 0.5 * previous:
-                return certificate, Status.CONVERGED
-            previous, seen = certificate.gap, len(chosen)
-            complete = isinstance(self.columns, FullGram)
+            fruitless = fruitless + 1 if len(chosen) == seen and certificate.gap > 0.5 * best else 0
+            if certificate.gap < best:
+                best, best_B = certificate.gap, self.B.copy()
+            if fruitless == _FRUITLESS:
+                self.start_from(best_B)
+                return self._certificate(penalty, tol), Status.CONVERGED
+            seen = len(chosen)
             inner_tol = _INNER_SHARE * tol if complete else max(_INNER_SHARE * tol, _ROUGH * certificate.gap)
             self._minimise_on(chosen, radii, inner_tol, monitor)
             chosen = self.columns.grow(chosen, scores_of(self.evaluate().gradient, radii))

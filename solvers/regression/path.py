@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from solvers._arrays import as_count, as_number, as_vector
 from solvers._parallel import single_threaded
 from solvers._progress import Callback, Monitor
-from solvers.errors import ConvergenceWarning, IncompatibleError, InputError, SolveError
+from solvers.errors import ConvergenceWarning, IncompatibleError, InputError, SolveError, warn_user
 from solvers.regression.fit import Fit
 from solvers.regression.group_solver import GroupSparsitySolver
 from solvers.regression.penalties import GroupSparsity, Penalty
@@ -178,7 +177,7 @@ def solve_path(
     tol = as_number(tol, "tol")
     monitor = Monitor(max_iter=max_iter, time_limit=time_limit, callback=callback, verbose=verbose)
     grid = _lam_grid(lams, n_lams, lam_ratio)
-    problem = SquaredProblem.build(X, Y, fit_intercept=fit_intercept, sample_weight=sample_weight)
+    problem = SquaredProblem.build(X, Y, fit_intercept=fit_intercept, sample_weight=sample_weight, call="solve_path(X, Y)")
     solver = GroupSparsitySolver(problem, penalty, n_lams=len(grid))
     if lams is None:
         grid = grid * ((solver.lambda_max() if problem.null_loss > 0 else 0.0) or 1.0)
@@ -188,13 +187,15 @@ def solve_path(
             for index, lam in enumerate(grid):
                 monitor.begin(lam, index)
                 fits.append(solve_one(solver, penalty.with_lam(lam), tol, monitor, warn=False, keep_dual=False))
-                if monitor.limit not in (Limit.NONE, Limit.ITERATIONS):
+                if monitor.interrupted or monitor.limit not in (Limit.NONE, Limit.ITERATIONS):
                     break
     except SolveError as error:
         fits.append(error.result)
         path = Path(grid[: len(fits)], tuple(fits), monitor.limit, solver)
         raise SolveError(str(error), path) from error.__cause__
-    path = Path(grid[: len(fits)], tuple(fits), monitor.limit, solver)
+    # A limit of rounds concerns one fit; it does not end the path.
+    limit = Limit.NONE if monitor.limit is Limit.ITERATIONS else monitor.limit
+    path = Path(grid[: len(fits)], tuple(fits), Limit.INTERRUPT if monitor.interrupted else limit, solver)
     _warn_unless_certified(path, tol)
     return path
 
@@ -202,7 +203,7 @@ def solve_path(
 def _lam_grid(lams: Any, n_lams: int, lam_ratio: float) -> Array:
     """The values asked for, decreasing; relative to lambda_max where ``lams`` is None."""
     if lams is not None:
-        grid = np.sort(as_vector(lams, np.size(lams), "lams", "one value per fit"))[::-1]
+        grid = np.sort(as_vector(lams, None, "lams", "one value per fit"))[::-1]
         if len(grid) == 0:
             raise InputError("lams must have at least one entry, got none: leave it out for a grid from lambda_max down")
         return grid.copy()
@@ -218,10 +219,9 @@ def _warn_unless_certified(path: Path, tol: float) -> None:
     if not failing or tol == 0:
         return
     worst = max(failing, key=lambda fit: fit.certificate.gap)
-    warnings.warn(
+    warn_user(
         f"{len(failing)} of {len(path.fits)} fits have a gap above tol {tol:.2e}, the worst {worst.certificate.gap:.2e} at lam "
         f"{worst.penalty.lam:.4g} (status {worst.status}, limit {path.limit}): "
         "raise max_iter or time_limit, or ask for a larger tol",
         ConvergenceWarning,
-        stacklevel=3,
     )

@@ -37,10 +37,10 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from solvers._arrays import as_number, as_vector
+from solvers._arrays import as_number, as_numbers, as_vector
 from solvers._compile import implements, operation
 from solvers.errors import InputError
-from solvers.results import saveable
+from solvers.results import saveable, shorten
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -78,6 +78,7 @@ class Penalty(ABC):
 
     def value(self, coef: Array) -> float:
         """The penalty of ``coef (n_targets, n_features)``."""
+        coef = _as_coef(coef)
         kernel = self.kernel(coef.shape[1])
         return math.fsum(value(kernel, np.ascontiguousarray(coef[:, j]), j) for j in range(coef.shape[1]))
 
@@ -126,8 +127,7 @@ class GroupSparsity(Penalty):
     def __post_init__(self) -> None:
         object.__setattr__(self, "lam", as_number(self.lam, "lam", advice="lam=0 means unpenalised"))
         if self.weights is not None:
-            n_weights = np.size(self.weights)
-            weights = as_vector(self.weights, n_weights, "weights", "one weight per column of X").copy()
+            weights = as_vector(self.weights, None, "weights", "one weight per column of X").copy()
             weights.flags.writeable = False
             object.__setattr__(self, "weights", weights)
 
@@ -143,7 +143,12 @@ class GroupSparsity(Penalty):
         return GroupSparsityKernel(self.radii(n_features))
 
     def value(self, coef: Array) -> float:
+        coef = _as_coef(coef)
         return float(np.sum(self.radii(coef.shape[1]) * column_norms(coef)))
+
+    def __repr__(self) -> str:
+        weights = "" if self.weights is None else f", weights={shorten(self.weights)}"
+        return f"GroupSparsity(lam={self.lam!r}{weights})"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, GroupSparsity):
@@ -155,6 +160,13 @@ class GroupSparsity(Penalty):
 
     def __hash__(self) -> int:
         return hash((self.lam, None if self.weights is None else tuple(self.weights)))
+
+
+def _as_coef(coef: Any) -> Array:
+    coef = as_numbers(coef, "coef")
+    if coef.ndim != 2:
+        raise InputError(f"coef must have shape (n_targets, n_features), got {coef.shape}: write coef[np.newaxis] for one target")
+    return coef
 
 
 def column_norms(coef: Array) -> Array:

@@ -90,13 +90,23 @@ class SquaredProblem:
     is_vector: bool
 
     @classmethod
-    def build(cls, X: Any, Y: Any, *, fit_intercept: bool, sample_weight: Any = None, rescale: bool = True) -> SquaredProblem:
+    def build(
+        cls,
+        X: Any,
+        Y: Any,
+        *,
+        fit_intercept: bool,
+        sample_weight: Any = None,
+        rescale: bool = True,
+        call: str = "solve(X, Y, penalty)",
+    ) -> SquaredProblem:
         """Check the caller's data and bring it into canonical form; nothing the caller owns is written to.
 
-        ``rescale=False`` keeps the units of extreme data, for penalties of unknown homogeneity.
+        ``rescale=False`` keeps the units of extreme data, for penalties of unknown homogeneity. ``call`` is what the caller
+        should have written, for the messages.
         """
         if Y is None:
-            raise IncompatibleError("Y is missing: write solve(X, Y, penalty), Y of shape (n_samples, n_targets)")
+            raise IncompatibleError(f"Y is missing: write {call}, Y of shape (n_samples, n_targets)")
         if not isinstance(fit_intercept, (bool, np.bool_)):
             raise IncompatibleError(f"fit_intercept must be True or False, got {fit_intercept!r}")
         X, x_scale = _tame(as_matrix(X), rescale)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from solvers._arrays import as_number
+from solvers._arrays import as_number, as_numbers, require_finite
+from solvers._compile import require_operations
 from solvers._parallel import single_threaded
 from solvers._progress import Callback, CallbackError, Monitor
-from solvers.errors import ConvergenceWarning, IncompatibleError, InputError, SolveError
+from solvers.errors import ConvergenceWarning, IncompatibleError, InputError, SolveError, warn_user
 from solvers.regression.certificates import certificate_at, row_norms
 from solvers.regression.descent import GramState, minimise_by_sweeps
 from solvers.regression.fit import Fit
 from solvers.regression.group_solver import GroupSparsitySolver
-from solvers.regression.penalties import GroupSparsity, Penalty
+from solvers.regression.penalties import GroupSparsity, Penalty, prox, subdiff_distance, value
 from solvers.regression.problem import SquaredProblem, check_features
-from solvers.results import Status
+from solvers.results import Limit, Status
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -65,7 +65,7 @@ def solve(
         Stop once the duality gap is at most ``tol`` times the null loss (the loss of the intercept-only model, or of the zero
         model). 1e-12 is within reach on standardised data; 0 asks for all that float64 gives.
     max_iter : int
-        Largest number of rounds: one sweep over the groups and up to four Newton steps.
+        Largest number of rounds: one sweep over the groups and some Newton steps.
     time_limit : float, optional
         Seconds after which the best point so far is returned.
     init : array_like (n_targets, n_features) or Fit, optional
@@ -129,7 +129,7 @@ def solve(
     problem = SquaredProblem.build(
         X, Y, fit_intercept=fit_intercept, sample_weight=sample_weight, rescale=isinstance(penalty, GroupSparsity)
     )
-    penalty.kernel(problem.n_features)
+    require_operations(penalty.kernel(problem.n_features), value, prox, subdiff_distance)
     B = problem.from_coef(_as_init(init, problem))
     with monitor.defer_interrupts():
         if not isinstance(penalty, GroupSparsity):
@@ -177,7 +177,7 @@ def lambda_max(
     penalty = GroupSparsity(1.0) if penalty is None else check_penalty_argument(penalty)
     if not isinstance(penalty, GroupSparsity):
         raise IncompatibleError(f"lambda_max is known for GroupSparsity, got {type(penalty).__name__}: choose lam by hand")
-    problem = SquaredProblem.build(X, Y, fit_intercept=fit_intercept, sample_weight=sample_weight)
+    problem = SquaredProblem.build(X, Y, fit_intercept=fit_intercept, sample_weight=sample_weight, call="lambda_max(X, Y)")
     return GroupSparsitySolver(problem, penalty).lambda_max() if problem.null_loss > 0 else 0.0
 
 
@@ -211,11 +211,13 @@ def refit(fit: Fit, X: Any, Y: Any = None, *, sample_weight: Any = None) -> Fit:
     """
     if not isinstance(fit, Fit):
         raise IncompatibleError(f"fit must be a Fit, as returned by solve, got {type(fit).__name__}")
-    problem = SquaredProblem.build(X, Y, fit_intercept=fit.fit_intercept, sample_weight=sample_weight)
+    problem = SquaredProblem.build(X, Y, fit_intercept=fit.fit_intercept, sample_weight=sample_weight, call="refit(fit, X, Y)")
     check_features(fit.coef.shape[1], problem)
     monitor = Monitor(max_iter=1)
     B = _least_squares(problem, fit.support)
-    return finish(problem, GroupSparsity(0.0), B, fit.certificate.tol, monitor, within=fit.support)
+    refitted = finish(problem, GroupSparsity(0.0), B, fit.certificate.tol, monitor, status=Status.CONVERGED, within=fit.support)
+    warn_unless_certified(refitted)
+    return refitted
 
 
 def check_penalty_argument(penalty: Any) -> Penalty:
@@ -231,7 +233,7 @@ def check_penalty_argument(penalty: Any) -> Penalty:
 
 def check_loss_argument(loss: Any) -> None:
     """Raise unless the loss is known."""
-    if loss != "squared":
+    if not isinstance(loss, str) or loss != "squared":
         raise InputError(f"loss must be 'squared', got {loss!r}")
 
 
@@ -283,18 +285,17 @@ def finish(
     )
 
 
-def warn_unless_certified(fit: Fit, stacklevel: int = 3) -> None:
+def warn_unless_certified(fit: Fit) -> None:
     """The warning of a fit whose certificate does not meet a positive tolerance."""
     if fit.certificate.holds or fit.certificate.tol == 0:
         return
     advice = {
         Status.CONVERGED: "rounding allows no smaller gap: ask for a larger tol, or standardise the columns of X",
     }.get(fit.status, "raise max_iter or time_limit, or pass this fit as init to continue")
-    warnings.warn(
+    warn_user(
         f"gap {fit.certificate.gap:.2e} is above tol {fit.certificate.tol:.2e} after {fit.n_iter} rounds "
         f"(status {fit.status}, limit {fit.limit}): {advice}",
         ConvergenceWarning,
-        stacklevel=stacklevel,
     )
 
 
@@ -348,11 +349,14 @@ def _drive(run: Callable[[], Status], monitor: Monitor, result: Callable[[Status
             status = run()
     except CallbackError as error:
         raise SolveError(
-            f"callback raised {error.__cause__!r}; the best result so far is in this error's .result", result(None)
+            f"{error} raised {error.__cause__!r}; the best result so far is in this error's .result", result(None)
         ) from error.__cause__
+    if monitor.interrupted:
+        # Ctrl-C after the last round: the answer is complete, but a caller's loop must learn of it.
+        monitor.limit = Limit.INTERRUPT
     fit = result(status)
     if warn:
-        warn_unless_certified(fit, stacklevel=5)
+        warn_unless_certified(fit)
     return fit
 
 
@@ -370,9 +374,8 @@ def _as_init(init: Any, problem: SquaredProblem) -> Array:
     shape = (problem.n_targets, problem.n_features)
     if init is None:
         return np.zeros(shape)
-    coef = np.asarray(init.coef if isinstance(init, Fit) else init)
+    coef = as_numbers(init.coef if isinstance(init, Fit) else init, "init")
     if coef.shape != shape:
         raise InputError(f"init must have shape (n_targets, n_features) = {shape}, or be a Fit of that shape, got {coef.shape}")
-    if coef.dtype.kind not in "biuf" or not np.all(np.isfinite(coef)):
-        raise InputError("init must hold finite real numbers")
-    return coef.astype(np.float64)
+    require_finite(coef, "init")
+    return coef

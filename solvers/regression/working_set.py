@@ -96,9 +96,6 @@ class WorkingSets:
     def _append(self, new: Indices) -> None:
         n = self.problem.design.total
         block = self.problem.design.columns(new)
-        if self.problem.fit_intercept:
-            root = self.problem.design.root_weights
-            block -= np.outer(root, matmul(root[np.newaxis], block) / n)
         if self.free_basis is not None:
             original = np.sum(block**2, axis=0)
             block -= matmul(self.free_basis, matmul(self.free_basis.T, block))

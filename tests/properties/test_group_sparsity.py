@@ -190,7 +190,7 @@ def test_the_start_does_not_matter(p: Problem, seed: int) -> None:
 @given(problems())
 def test_nothing_the_caller_owns_is_modified(p: Problem) -> None:
     before = [a.copy() for a in (p.X, p.Y, p.group_weights, p.row_weights)]
-    fit = fit_of(p, p.lam_share)
+    fit = fit_of(p, p.lam_share * (largest_lam(p) or 1.0))
     refit(fit, p.X, p.Y, sample_weight=p.sample_weight)
     for a, b in zip((p.X, p.Y, p.group_weights, p.row_weights), before, strict=True):
         assert np.array_equal(a, b)

@@ -77,3 +77,15 @@ def test_the_gap_in_exact_arithmetic(seed: int, n: int, p: int) -> None:
     gap = (primal - dual) / (sum(t * t for t in target) / (2 * n))
     assert 0 <= gap <= Fraction(1, 10**6) + Fraction(1, 10**12)
     assert abs(float(gap) - certify(fit, X, y).gap) <= 1e-12
+
+
+@pytest.mark.parametrize("share", [1e-2, 1e-3, 1e-4])
+def test_collinear_columns_do_not_take_many_rounds(share: float) -> None:
+    """Powers of one variable: condition beyond 1e16, one target, groups that change sign in turn."""
+    t = np.linspace(0.0, 1.0, 30)
+    X = np.vander(t, 16)[:, :-1]
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    y = np.sin(9 * t)
+    fit = solve(X, y, GroupSparsity(share * lambda_max(X, y)), tol=1e-12)
+    assert fit.certificate.holds
+    assert fit.n_iter <= 50

@@ -19,7 +19,7 @@ import pytest
 import solvers
 from solvers import _compile, implements, prox
 from solvers._arrays import as_matrix
-from solvers._compile import cache_folder, cache_root, has_operation, kernel, kernel_digest, kernel_sources, operation
+from solvers._compile import cache_folder, cache_root, kernel, kernel_digest, kernel_sources, operation, require_operations
 from solvers.regression.penalties import GroupSparsityKernel, subdiff_distance, value
 
 PACKAGE = Path(solvers.__file__).parent
@@ -343,10 +343,10 @@ def test_a_refused_implementation_changes_nothing():
     assert scaled(Foreign(3.0), 2.0) == 6.0
 
 
-@pytest.mark.parametrize("declared", [value, prox, subdiff_distance])
-def test_the_operations_of_a_class_are_known(declared):
-    assert has_operation(declared, GroupSparsityKernel)
-    assert not has_operation(declared, Stranger)
+def test_missing_implementations_are_named_before_anything_compiles():
+    require_operations(GroupSparsityKernel(np.ones(1)), value, prox, subdiff_distance)
+    with pytest.raises(NotImplementedError, match=r"prox has no implementation for Stranger: write one with @implements"):
+        require_operations(Stranger(1.0), prox)
 
 
 # Processes: what one leaves on disk, the next one finds. Each starts with no state but the cache folder.

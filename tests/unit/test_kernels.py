@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from solvers import GroupSparsity, prox, subdiff_distance, value
+from solvers import GroupSparsity, prox, solve, subdiff_distance, value
 from solvers.regression.certificates import row_norms
 from solvers.regression.descent import GramState, polish, sweep
 from solvers.regression.design import DenseDesign
@@ -147,3 +147,18 @@ def test_group_sparsity_validates_and_compares() -> None:
     assert GroupSparsity(1.0) != GroupSparsity(1.0, [1, 1])
     assert len({GroupSparsity(1.0, [1, 2]), GroupSparsity(1.0, [1, 2])}) == 1
     assert GroupSparsity(1.0, [1, 2]).with_lam(3.0).lam == 3.0
+
+
+def test_public_calls_leave_the_blas_threads_as_they_found_them() -> None:
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    def counts() -> list[int]:
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    inside: list[list[int]] = []
+    with threadpool_limits(2, user_api="blas"):
+        before = counts()
+        solve(np.eye(3), np.arange(3.0), GroupSparsity(0.01), callback=lambda _: inside.append(counts()))
+        assert counts() == before
+    assert inside
+    assert all(set(found) == {1} for found in inside)

@@ -187,7 +187,6 @@ HUGE: dict[str, Record] = {
         pytest.param(
             fit(penalty=GroupSparsity(0.1, weights=np.linspace(1 / 3, 3, 2000))),
             id="many weights",
-            marks=pytest.mark.xfail(reason="a penalty with many weights is printed on several lines"),
         ),
     ],
 )
@@ -310,17 +309,9 @@ def write_array(file: FilePath) -> None:
     "write",
     [
         pytest.param(lambda file: np.savez(file, coef=np.ones(3)), id="another npz"),
-        pytest.param(
-            write_array, id="npy", marks=pytest.mark.xfail(raises=TypeError, reason="NumPy's own message comes through")
-        ),
-        pytest.param(
-            write_bytes(b"name: x"),
-            id="text",
-            marks=pytest.mark.xfail(raises=ValueError, reason="NumPy's own message comes through"),
-        ),
-        pytest.param(
-            write_bytes(b""), id="empty", marks=pytest.mark.xfail(raises=EOFError, reason="NumPy's own message comes through")
-        ),
+        pytest.param(write_array, id="npy"),
+        pytest.param(write_bytes(b"name: x"), id="text"),
+        pytest.param(write_bytes(b""), id="empty"),
     ],
 )
 def test_a_file_that_save_did_not_write_is_refused(write, tmp_path):
@@ -349,7 +340,7 @@ class Halved(Penalty):
 
 
 def test_a_penalty_of_ones_own_is_refused_until_it_is_marked(tmp_path):
-    with pytest.raises(InputError, match="a Halved cannot be saved: mark its dataclass with @saveable"):
+    with pytest.raises(InputError, match=r"a Halved cannot be saved: mark its dataclass with @solvers\.saveable"):
         fit(penalty=Halved(0.5)).save(tmp_path / "result")
     assert list(tmp_path.iterdir()) == []
 
@@ -381,7 +372,6 @@ def test_what_no_file_can_hold_is_refused(value, tmp_path):
         fit(penalty=value).save(tmp_path / "result")
 
 
-@pytest.mark.xfail(raises=pytest.fail.Exception, reason="an array of objects is pickled into the file, which then cannot be read")
 def test_an_array_of_objects_is_refused(tmp_path):
     with pytest.raises(InputError, match="object"):
         fit(coef=np.array([[None, 1.0]])).save(tmp_path / "result")
@@ -403,7 +393,6 @@ def test_a_new_process_needs_only_the_class_to_read_a_file(name, tmp_path):
     assert load_in_a_new_process(type(example).__name__, tmp_path / "result.npz") == str(example)
 
 
-@pytest.mark.xfail(reason="the file is decoded before its class is looked at, and the class of the file is not loaded yet")
 def test_a_new_process_is_told_the_call_that_works(tmp_path):
     file = tmp_path / "result.npz"
     path().save(file)
