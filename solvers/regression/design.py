@@ -116,11 +116,21 @@ class DenseDesign:
         """``Xs B`` for coefficients ``B (n_features, n_targets)``; zero rows of ``B`` cost nothing."""
         n_samples, n_features = self.shape
         active = np.flatnonzero(B.any(axis=1))
-        if len(active) * 2 > n_features:
-            return self._predict(slice(None), B)
         if len(active) == 0:
             return np.zeros((n_samples, B.shape[1]))
-        return self._predict(active, np.ascontiguousarray(B[active]))
+        if len(active) * 2 > n_features and not self.centre_first:
+            product = matmul(self.X, B)
+        else:
+            product = np.empty((n_samples, B.shape[1]))
+            means, live = self.means[active], np.ascontiguousarray(B[active])
+            for rows in row_blocks(n_samples, len(active)):
+                block = self.X[rows][:, active]
+                product[rows] = matmul(block - means if self.centre_first else block, live)
+        if not self.centre_first:
+            product -= matmul(self.means[np.newaxis], B)
+        if self.weighted:
+            product *= self.root_weights[:, np.newaxis]
+        return product
 
     def correlate(self, R: Array) -> Array:
         """``Xs' R / n`` for ``R (n_samples, n_targets)``: shape (n_features, n_targets)."""
@@ -156,14 +166,3 @@ class DenseDesign:
         Q[self.constant, :] = 0.0
         Q[:, self.constant] = 0.0
         return Q
-
-    def _predict(self, chosen: np.ndarray[Any, Any] | slice, B: Array) -> Array:
-        means = self.means[chosen]
-        if self.centre_first:
-            product = np.concatenate([matmul(self.X[rows][:, chosen] - means, B) for rows in row_blocks(*self.shape)], axis=0)
-        else:
-            product = matmul(self.X[:, chosen], B)
-            product -= matmul(means[np.newaxis], B)
-        if self.weighted:
-            product *= self.root_weights[:, np.newaxis]
-        return product

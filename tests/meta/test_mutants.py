@@ -82,7 +82,7 @@ MUTANTS = [
     Mutant(
         "weights not rooted", "design.py", "return cls(X, np.sqrt(weights), total, means", "return cls(X, weights, total, means"
     ),
-    Mutant("means not subtracted in predictions", "design.py", "product -= matmul(means[np.newaxis], B)", "pass"),
+    Mutant("means not subtracted in predictions", "design.py", "product -= matmul(self.means[np.newaxis], B)", "pass"),
     Mutant(
         "intercept with the wrong sign", "problem.py", "return self.target_means - matmul", "return self.target_means + matmul"
     ),
