@@ -1,15 +1,15 @@
-"""Minimisation over a Gram matrix: sweeps identify the support, Newton steps polish on it.
+"""Minimisation on some columns: sweeps identify the support, Newton steps polish on it.
 
-The model is ``const - <B - B0, G0> + 1/2 <B - B0, Q (B - B0)> + sum_j phi_j(B_j)`` with ``Q (k, k)``; the state is ``B`` and its
-negative gradient ``G = G0 - Q (B - B0)``, both ``(k, n_targets)`` and updated in place. The right-hand side never appears: a
-caller that recomputes ``G`` from the data corrects whatever rounding errors the Gram matrix carries.
+The loss is quadratic with Hessian ``Q = A'A / n`` for the effective columns ``A (n_samples, k)``. Where k is at most about twice
+n_samples the state is ``B`` and its negative gradient ``G``, both ``(k, n_targets)``, and everything happens in ``Q``
+(`GramState`); for more columns than that the residual is the smaller thing to keep (`SampleState`). Either starts from a gradient
+or residual that was computed from the data, so that errors of an earlier run are corrected.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,13 +17,17 @@ from solvers._blas import matmul
 from solvers._compile import kernel
 from solvers._progress import Monitor
 from solvers.regression.certificates import group_gap, row_norms
-from solvers.regression.newton import newton_direction
+from solvers.regression.newton import newton_direction, newton_direction_by_cg
 from solvers.regression.penalties import prox, subdiff_distance, value
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
+Indices = np.ndarray[Any, np.dtype[np.intp]]
 
-_POLISH_STEPS = 12
-"""Newton steps between two sweeps. On collinear data groups leave a few at a time; a sweep before that would undo the work."""
+_BATCHES = 10
+"""Batches of sweeps in a row at most; ten cost about as much as one Newton step."""
+
+_BATCH_PAYS = 0.5
+"""Share of the gap that a batch of sweeps may leave if another is to follow."""
 
 _POLISHED = 1e-2
 """Relative stationarity on the support below which the next sweep is worth more than another Newton step."""
@@ -85,27 +89,89 @@ def worst_distance(penalty: Any, B: Array, G: Array) -> float:
     return worst
 
 
-@dataclass
-class GramState:
-    """Where a minimisation over a Gram matrix stands; its arrays are updated in place.
+@kernel
+def sweep_samples(columns: Array, curvatures: Array, n: float, penalty: Any, B: Array, R: Array) -> int:
+    """The pass of `sweep` with the residual ``R (n_samples, n_targets)`` in place of the gradient.
 
-    Attributes
-    ----------
-    Q : (k, k)
-        The Gram matrix.
-    B, G : (k, n_targets)
-        Coefficients and negative gradient of the loss.
-    loss : float
-        Loss at ``B``, up to rounding.
+    ``columns (k, n_samples)`` holds ``A'``, ``curvatures (k,)`` the diagonal of Q. O(n_samples n_targets) per block.
     """
+    n_blocks, n_samples = columns.shape
+    n_targets = B.shape[1]
+    new = np.empty(n_targets)
+    moved = 0
+    for j in range(n_blocks):
+        q = curvatures[j]
+        if q <= 0.0:
+            continue
+        z = np.dot(columns[j], R)
+        for t in range(n_targets):
+            z[t] = B[j, t] + z[t] / (n * q)
+        prox(penalty, z, 1.0 / q, j, new)
+        changed = False
+        for t in range(n_targets):
+            z[t] = new[t] - B[j, t]
+            changed |= z[t] != 0.0
+            B[j, t] = new[t]
+        if not changed:
+            continue
+        moved += 1
+        for i in range(n_samples):
+            x = columns[j, i]
+            for t in range(n_targets):
+                R[i, t] -= x * z[t]
+    return moved
 
-    Q: Array
+
+class State(Protocol):
+    """Where a minimisation stands: what sweeps and Newton steps need of the loss."""
+
     B: Array
-    G: Array
-    loss: float
+    """Coefficients (k, n_targets), updated in place."""
+
+    batch: int
+    """Sweeps between two looks at the gap: as many as make the gap's own cost small."""
+
+    polish_steps: int
+    """Newton steps at most between two batches of sweeps."""
+
+    @property
+    def G(self) -> Array:
+        """Negative gradient of the loss (k, n_targets)."""
+        ...
+
+    @property
+    def loss(self) -> float:
+        """Loss at ``B``, up to rounding."""
+        ...
 
     def sweep(self, penalty: Any) -> int:
-        """One pass of `sweep`, keeping ``loss`` in step; returns the number of blocks that moved."""
+        """One pass of exact block minimisation; returns the number of blocks that moved."""
+        ...
+
+    def newton_direction(self, support: Indices, radii: Array) -> Array | None:
+        """Newton direction on the support, or None where rounding allows none."""
+        ...
+
+    def loss_change(self, support: Indices, step: Array) -> float:
+        """``1/2 <step, Q step> - <step, G>``: what the loss gains if ``step`` is added on the support."""
+        ...
+
+    def move(self, support: Indices, step: Array) -> None:
+        """Add ``step (len(support), n_targets)`` to the rows ``support`` of ``B``."""
+        ...
+
+
+class GramState:
+    """`State` over a Gram matrix ``Q (k, k)``, from a point ``B`` with negative gradient ``G`` and ``loss``."""
+
+    batch = 1
+    # On collinear data groups leave a few at a time; a sweep before that is over would undo the work.
+    polish_steps = 12
+
+    def __init__(self, Q: Array, B: Array, G: Array, loss: float) -> None:
+        self.Q, self.B, self.G, self.loss = Q, B, G, loss
+
+    def sweep(self, penalty: Any) -> int:
         before, gradient = self.B.copy(), self.G.copy()
         moved = sweep(self.Q, penalty, self.B, self.G)
         # <step, Q step> = <step, G_before - G_after>: no product with Q is needed.
@@ -113,11 +179,62 @@ class GramState:
         self.loss = max(0.0, self.loss - 0.5 * float(np.sum(step * (gradient + self.G))))
         return moved
 
-    def move(self, rows: np.ndarray[Any, Any], step: Array, loss_change: float) -> None:
-        """Add ``step (len(rows), n_targets)`` to the given rows of ``B``."""
-        self.B[rows] += step
-        self.G -= matmul(self.Q[rows].T, step)
-        self.loss = max(0.0, self.loss + loss_change)
+    def newton_direction(self, support: Indices, radii: Array) -> Array | None:
+        return newton_direction(self.Q[np.ix_(support, support)], self.B[support], self.G[support], radii)
+
+    def loss_change(self, support: Indices, step: Array) -> float:
+        return float(np.sum(step * (0.5 * matmul(self.Q[np.ix_(support, support)], step) - self.G[support])))
+
+    def move(self, support: Indices, step: Array) -> None:
+        self.loss = max(0.0, self.loss + self.loss_change(support, step))
+        self.B[support] += step
+        self.G -= matmul(self.Q[support].T, step)
+
+
+class SampleState:
+    """`State` over effective columns ``A (n_samples, k)`` and the residual ``R`` at ``B``; ``n`` is the sum of weights."""
+
+    batch = 5
+    # Each costs as much as ten sweeps and is not exact.
+    polish_steps = 2
+
+    def __init__(self, A: Array, B: Array, R: Array, n: float) -> None:
+        self.A, self.B, self.R, self.n = A, B, R, n
+        self.curvatures = np.sum(A * A, axis=0) / n
+        self._G: Array | None = None
+        self._support, self._live = np.arange(0), A[:, :0]
+
+    @property
+    def G(self) -> Array:
+        if self._G is None:
+            self._G = matmul(self.A.T, self.R) / self.n
+        return self._G
+
+    @property
+    def loss(self) -> float:
+        return 0.5 * float(np.sum(self.R * self.R)) / self.n
+
+    def sweep(self, penalty: Any) -> int:
+        self._G = None
+        return sweep_samples(self.A.T, self.curvatures, self.n, penalty, self.B, self.R)
+
+    def newton_direction(self, support: Indices, radii: Array) -> Array | None:
+        return newton_direction_by_cg(self._columns(support), self.n, self.B[support], self.G[support], radii)
+
+    def loss_change(self, support: Indices, step: Array) -> float:
+        fitted = matmul(self._columns(support), step)
+        return 0.5 * float(np.sum(fitted * fitted)) / self.n - float(np.sum(step * self.G[support]))
+
+    def move(self, support: Indices, step: Array) -> None:
+        self.B[support] += step
+        self.R -= matmul(self._columns(support), step)
+        self._G = None
+
+    def _columns(self, support: Indices) -> Array:
+        """The columns of the support, copied once for all uses by a Newton step."""
+        if not np.array_equal(support, self._support):
+            self._support, self._live = support, self.A[:, support]
+        return self._live
 
 
 class Stall:
@@ -138,21 +255,22 @@ class Stall:
 
 
 def minimise_group_sparsity(
-    state: GramState, kernel: Any, tol: float, scale: float, monitor: Monitor, objective_scale: float = 1.0
+    state: State, kernel: Any, tol: float, scale: float, monitor: Monitor, objective_scale: float = 1.0
 ) -> bool:
-    """Identify, then polish: alternate `sweep` with up to `_POLISH_STEPS` Newton steps on the support.
+    """Identify, then polish: alternate sweeps with some Newton steps on the support.
 
-    The sweeps alone converge, slowly on ill-conditioned data; the Newton steps never increase the objective and converge
-    quadratically once the support is right.
+    Sweeps go on while each batch halves the gap: on well-conditioned data they are all it takes, and cost a small
+    part of a Newton step. Where they crawl, the Newton steps never increase the objective and converge quadratically once the
+    support is right.
 
     Parameters
     ----------
-    state : GramState
+    state : State
         Start; holds the answer afterwards, also when a limit raises `Interrupted`.
     kernel : GroupSparsityKernel
         The radii ``lam w_j > 0`` of the k groups.
     tol : float
-        Stop at a duality gap of ``tol * scale``, the gap being computed in the Gram matrix.
+        Stop at a duality gap of ``tol * scale`` among these groups.
     scale : float
         The null loss.
     objective_scale : float
@@ -163,42 +281,45 @@ def minimise_group_sparsity(
     bool
         True at the tolerance; False where rounding forbids further progress.
     """
-    radii = kernel.radii
-    stall = Stall(scale)
+    radii, stall = kernel.radii, Stall(scale)
     while True:
-        state.sweep(kernel)
-        norms = row_norms(state.B)
-        objective = state.loss + float(np.sum(radii * norms))
-        gap = group_gap(state.loss, 0.0, state.G, state.B, radii) / scale
-        monitor.round(objective * objective_scale, gap, int(np.count_nonzero(norms)))
-        if gap <= tol:
-            return True
+        gap, previous, objective = np.inf, np.inf, np.inf
+        for _ in range(_BATCHES):
+            for _ in range(state.batch):
+                state.sweep(kernel)
+            norms = row_norms(state.B)
+            objective = state.loss + float(np.sum(radii * norms))
+            previous, gap = gap, group_gap(state.loss, 0.0, state.G, state.B, radii) / scale
+            monitor.round(objective * objective_scale, gap, int(np.count_nonzero(norms)))
+            if gap <= tol:
+                return True
+            if gap > _BATCH_PAYS * previous:
+                break
         if stall(objective, gap):
             return False
         polish(state, radii)
 
 
-def polish(state: GramState, radii: Array) -> None:
-    """Up to `_POLISH_STEPS` safeguarded Newton steps on the support of ``state.B``."""
-    for _ in range(_POLISH_STEPS):
+def polish(state: State, radii: Array) -> None:
+    """Up to ``state.polish_steps`` safeguarded Newton steps on the support of ``state.B``."""
+    for _ in range(state.polish_steps):
         support = np.flatnonzero(state.B.any(axis=1))
         if len(support) == 0 or not _newton_step(state, support, radii[support]):
             return
 
 
-def _newton_step(state: GramState, support: np.ndarray[Any, Any], radii: Array) -> bool:
+def _newton_step(state: State, support: Indices, radii: Array) -> bool:
     """One Newton step with line search on the support; True where another is worth trying.
 
     A group that the step carries across zero (``<w + d, w> <= 0``) is dropped: the norm has no second-order model there.
     """
-    Q, W = state.Q[np.ix_(support, support)], state.B[support]
-    direction = newton_direction(Q, W, state.G[support], radii)
+    direction = state.newton_direction(support, radii)
     if direction is None:
         return False
-    step, change, dropped = _line_search(Q, W, state.G[support], radii, direction)
+    step, dropped = _line_search(state, support, radii, direction)
     if step is None:
         return False
-    state.move(support, step, change)
+    state.move(support, step)
     if np.any(dropped):
         return True
     W = state.B[support]
@@ -207,13 +328,14 @@ def _newton_step(state: GramState, support: np.ndarray[Any, Any], radii: Array) 
 
 
 def _line_search(
-    Q: Array, W: Array, G: Array, radii: Array, direction: Array
-) -> tuple[Array | None, float, np.ndarray[Any, np.dtype[np.bool_]]]:
-    """Shorten the step until the objective does not rise: ``(step, change of the loss, groups set to zero)``.
+    state: State, support: Indices, radii: Array, direction: Array
+) -> tuple[Array | None, np.ndarray[Any, np.dtype[np.bool_]]]:
+    """Shorten the step until the objective does not rise: ``(step, groups set to zero)``.
 
     The change is summed from differences, ``||w + d|| - ||w|| = <2w + d, d> / (||w + d|| + ||w||)``, so that it keeps its sign
     down to the last digits; comparing two objectives would stop the polish at 1e-16 of their size.
     """
+    W = state.B[support]
     norms = row_norms(W)
     towards = np.sum(W * direction, axis=1) / norms
     crossings = np.divide(-norms, towards, out=np.full(len(W), np.inf), where=towards < 0)
@@ -223,11 +345,10 @@ def _line_search(
         target = W + length * direction
         target[dropped] = 0.0
         step = target - W
-        loss_change = float(np.sum(step * (0.5 * matmul(Q, step) - G)))
         growth = np.sum((W + target) * step, axis=1) / (row_norms(target) + norms)
-        if loss_change + float(np.sum(radii * growth)) <= 0.0:
-            return step, loss_change, dropped
-    return None, 0.0, dropped
+        if state.loss_change(support, step) + float(np.sum(radii * growth)) <= 0.0:
+            return step, dropped
+    return None, dropped
 
 
 def _trial_lengths(crossings: Array) -> Iterator[float]:

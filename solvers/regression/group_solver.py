@@ -8,7 +8,7 @@ import numpy as np
 
 from solvers._progress import Monitor
 from solvers.regression.certificates import certificate_at, row_norms
-from solvers.regression.descent import GramState, minimise_group_sparsity
+from solvers.regression.descent import minimise_group_sparsity
 from solvers.regression.penalties import GroupSparsity, GroupSparsityKernel
 from solvers.regression.problem import Evaluation, SquaredProblem
 from solvers.regression.working_set import FullGram, WorkingSets, prefers_full_gram, scores_of
@@ -124,7 +124,7 @@ class GroupSparsitySolver:
 
     def _minimise_on(self, chosen: np.ndarray[Any, Any], radii: Array, tol: float, monitor: Monitor) -> None:
         at, scale = self.evaluate(), self.problem.null_loss
-        state = GramState(self.columns.gram(chosen), self.B[chosen], at.gradient[chosen], at.projected_loss)
+        state = self.columns.state(chosen, self.B, at)
         self.at = None
         try:
             minimise_group_sparsity(state, GroupSparsityKernel(radii[chosen]), tol, scale, monitor, self.problem.loss_scale)

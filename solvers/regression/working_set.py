@@ -8,7 +8,8 @@ import numpy as np
 
 from solvers._blas import matmul
 from solvers.regression.certificates import row_norms
-from solvers.regression.problem import SquaredProblem
+from solvers.regression.descent import GramState, SampleState, State
+from solvers.regression.problem import Evaluation, SquaredProblem
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Indices = np.ndarray[Any, np.dtype[np.intp]]
@@ -56,9 +57,9 @@ class FullGram:
         """``chosen`` and the worst violators outside it."""
         return chosen
 
-    def gram(self, chosen: Indices) -> Array:
-        """Gram matrix of the chosen columns."""
-        return self.Q
+    def state(self, chosen: Indices, B: Array, at: Evaluation) -> State:
+        """The minimisation on the chosen columns from ``B (n_features, n_targets)``, evaluated there from the data."""
+        return GramState(self.Q, B[chosen], at.gradient[chosen], at.projected_loss)
 
 
 class WorkingSets:
@@ -72,7 +73,7 @@ class WorkingSets:
         self.penalised = penalised
         self.free_basis = free_basis
         self.place = np.full(problem.n_features, -1)
-        self.size = 0
+        self.size = self.known = 0
         self.columns = np.empty((problem.design.shape[0], 0), order="F")
         self.Q = np.empty((0, 0))
 
@@ -85,40 +86,53 @@ class WorkingSets:
         """Add the columns outside ``chosen`` with the largest scores above 1, at most as many as there are."""
         return _with_best(chosen, scores, 1.0, max(_FIRST_SIZE, len(chosen)))
 
-    def gram(self, chosen: Indices) -> Array:
-        """Gram matrix of the chosen columns, of which only the new ones are computed."""
+    def state(self, chosen: Indices, B: Array, at: Evaluation) -> State:
+        """The minimisation on the chosen columns: in their Gram matrix while they are few, else on the residual."""
         new = chosen[self.place[chosen] < 0]
         if len(new):
             self._append(new)
-        places = self.place[chosen]
-        return self.Q[np.ix_(places, places)]
+        places, n_samples = self.place[chosen], self.columns.shape[0]
+        if len(chosen) > _COLUMNS_PER_SAMPLE * n_samples:
+            A = np.asfortranarray(self.columns[:, places])
+            return SampleState(A, B[chosen], at.residual.copy(), self.problem.design.total)
+        return GramState(self._gram(places), B[chosen], at.gradient[chosen], at.projected_loss)
 
     def _append(self, new: Indices) -> None:
-        n = self.problem.design.total
         block = self.problem.design.columns(new)
         if self.free_basis is not None:
             original = np.sum(block**2, axis=0)
             block -= matmul(self.free_basis, matmul(self.free_basis.T, block))
             block[:, np.sum(block**2, axis=0) <= _DEPENDENT * original] = 0.0
         old, size = self.size, self.size + len(new)
-        self._reserve(size)
+        if size > self.columns.shape[1]:
+            columns = np.empty((self.columns.shape[0], _capacity(size, self.columns.shape[1])), order="F")
+            columns[:, :old] = self.columns[:, :old]
+            self.columns = columns
         self.columns[:, old:size] = block
-        cross = matmul(self.columns[:, :size].T, block) / n
-        self.Q[:size, old:size] = cross
-        self.Q[old:size, :old] = cross[:old].T
         self.place[new] = np.arange(old, size)
         self.size = size
 
-    def _reserve(self, size: int) -> None:
-        if size <= self.columns.shape[1]:
-            return
-        capacity = min(max(size, 2 * self.columns.shape[1], 4 * _FIRST_SIZE), max(size, len(self.penalised)))
-        columns = np.empty((self.columns.shape[0], capacity), order="F")
-        columns[:, : self.size] = self.columns[:, : self.size]
-        Q = np.empty((capacity, capacity))
-        Q[: self.size, : self.size] = self.Q[: self.size, : self.size]
-        self.columns, self.Q = columns, Q
+    def _gram(self, places: Indices) -> Array:
+        """Gram matrix of the cached columns at ``places``; what is missing of it is computed for all up to the last."""
+        old, size = self.known, int(places.max()) + 1
+        if size > old:
+            if size > len(self.Q):
+                Q = np.empty((_capacity(size, len(self.Q)),) * 2)
+                Q[:old, :old] = self.Q[:old, :old]
+                self.Q = Q
+            cross = matmul(self.columns[:, :size].T, self.columns[:, old:size]) / self.problem.design.total
+            self.Q[:size, old:size] = cross
+            self.Q[old:size, :old] = cross[:old].T
+            self.known = size
+        return self.Q[np.ix_(places, places)]
 
+
+def _capacity(size: int, present: int) -> int:
+    return max(size, 2 * present, 4 * _FIRST_SIZE)
+
+
+_COLUMNS_PER_SAMPLE = 2
+"""A sweep costs k^2 n_targets in the Gram matrix and 2 k n_samples n_targets on the residual."""
 
 _DEPENDENT = 1e-24
 """A column whose squared length falls below this share when the unpenalised columns are projected out lies in their span."""

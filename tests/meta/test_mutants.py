@@ -34,6 +34,8 @@ MUTANTS = [
         "block curvature missing a factor", "descent.py", "prox(penalty, z, 1.0 / q, j, new)", "prox(penalty, z, 0.5 / q, j, new)"
     ),
     Mutant("loss out of step with the coefficients", "descent.py", "self.loss - 0.5 * float(", "self.loss - float("),
+    Mutant("residual updated with the wrong sign", "descent.py", "R[i, t] -= x * z[t]", "R[i, t] += x * z[t]"),
+    Mutant("conjugate gradients without the curvature of the norms", "newton.py", "/ n + V - np.sum(U * V", "/ n - np.sum(U * V"),
     Mutant("line search accepts any step", "descent.py", "np.sum(radii * growth)) <= 0.0", "np.sum(radii * growth)) <= 1e9"),
     Mutant("soft threshold without the step", "penalties.py", "radius = step * penalty.radii[j]", "radius = penalty.radii[j]"),
     Mutant("soft threshold shifted", "penalties.py", "if norm <= radius:", "if norm <= 1.5 * radius:"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from solvers import GroupSparsity, Status, solve, solve_path
-from solvers.regression import group_solver
+from solvers.regression import group_solver, working_set
 from solvers.regression.working_set import prefers_full_gram
 from tests.properties.test_group_sparsity import WELL_SCALED, largest_lam, penalty
 from tests.strategies import Problem, problems
@@ -26,6 +26,22 @@ def test_working_sets_are_certified_too(working_sets_only: None, p: Problem) -> 
     fit = solve(p.X, p.Y, penalty(p, lam), **p.data())
     assert fit.status is Status.CERTIFIED
     assert fit.certificate.gap <= 1e-6
+
+
+@pytest.fixture(scope="module")
+def residuals_only(working_sets_only: None):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(working_set, "_COLUMNS_PER_SAMPLE", 0)
+        yield
+
+
+@given(problems())
+def test_sweeps_on_the_residual_are_certified_too(residuals_only: None, p: Problem) -> None:
+    lam = p.lam_share * (largest_lam(p) or 1.0)
+    fit = solve(p.X, p.Y, penalty(p, lam), **p.data())
+    assert fit.status is Status.CERTIFIED
+    assert fit.certificate.gap <= 1e-6
+    assert fit.n_iter <= 300
 
 
 @given(problems(ugly=WELL_SCALED))

@@ -10,10 +10,10 @@ from hypothesis.extra.numpy import arrays
 
 from solvers import GroupSparsity, prox, solve, subdiff_distance, value
 from solvers.regression.certificates import row_norms
-from solvers.regression.descent import GramState, polish, sweep
+from solvers.regression.descent import GramState, SampleState, polish, sweep
 from solvers.regression.design import DenseDesign
 from solvers.regression.least_squares import ColumnSpace
-from solvers.regression.newton import newton_direction
+from solvers.regression.newton import newton_direction, newton_direction_by_cg
 from solvers.regression.penalties import GroupSparsityKernel, column_norms
 
 ENTRIES = st.floats(-1e3, 1e3, allow_subnormal=False).filter(lambda v: v == 0 or abs(v) > 1e-3)
@@ -66,6 +66,36 @@ def _state(seed: int, targets: int = 3) -> tuple[GramState, np.ndarray, GroupSpa
 def _objective(state: GramState, R: np.ndarray, kernel: GroupSparsityKernel) -> float:
     B = state.B
     return float(np.sum(B * (0.5 * state.Q @ B - R)) + np.sum(kernel.radii * row_norms(B)))
+
+
+def test_conjugate_gradients_approach_the_exact_newton_direction() -> None:
+    rng = np.random.default_rng(2)
+    A = rng.standard_normal((30, 8))
+    Q, W, G, radii = A.T @ A / 30, rng.standard_normal((8, 3)), rng.standard_normal((8, 3)), rng.uniform(0.1, 1.0, 8)
+    exact = newton_direction(Q, W, G, radii)
+    assert exact is not None
+    # Near stationarity the forcing is tight, so that the two agree.
+    G = radii[:, None] * W / row_norms(W)[:, None] + 1e-6 * G
+    exact, approximate = newton_direction(Q, W, G, radii), newton_direction_by_cg(A, 30.0, W, G, radii)
+    assert exact is not None
+    assert np.allclose(approximate, exact, rtol=1e-3, atol=1e-3 * np.abs(exact).max())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_both_states_sweep_and_move_alike(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    A, Y = np.asfortranarray(rng.standard_normal((15, 6))), rng.standard_normal((15, 3))
+    kernel = GroupSparsityKernel(np.full(6, 0.1))
+    gram = GramState(A.T @ A / 15, np.zeros((6, 3)), A.T @ Y / 15, float(np.sum(Y**2)) / 30)
+    samples = SampleState(A, np.zeros((6, 3)), Y.copy(), 15.0)
+    step, rows = rng.standard_normal((2, 3)), np.array([1, 4])
+    for _ in range(3):
+        assert gram.sweep(kernel) == samples.sweep(kernel)
+        assert abs(gram.loss_change(rows, step) - samples.loss_change(rows, step)) <= 1e-12
+        gram.move(rows, step)
+        samples.move(rows, step)
+        for mine, other in ((gram.B, samples.B), (gram.G, samples.G), (gram.loss, samples.loss)):
+            assert np.allclose(mine, other, atol=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(20))
