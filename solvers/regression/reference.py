@@ -33,9 +33,9 @@ class Reference:
     coef : (n_targets, n_features)
     intercept : (n_targets,)
     objective : float
-        Recomputed at ``coef`` and ``intercept`` in plain NumPy.
+        Recomputed at ``coef`` and ``intercept`` in plain NumPy; infinite where Clarabel failed.
     status : str
-        Clarabel's word.
+        Clarabel's word, ``"solver_error"`` where it gave up.
     """
 
     coef: Array
@@ -86,9 +86,10 @@ def reference_group_sparsity(
     residual = cp.multiply(np.sqrt(s)[:, None], Y - X @ A.T - np.ones((n_samples, 1)) @ b)
     objective = cp.sum_squares(residual) / (2 * np.sum(s)) + lam * cp.sum(cp.multiply(w, cp.norm(A, 2, axis=0)))
     problem = cp.Problem(cp.Minimize(objective), [] if fit_intercept else [b == 0])
-    problem.solve(solver=cp.CLARABEL, **_TOLERANCES)
-    if A.value is None:
-        return Reference(np.full((n_targets, n_features), np.nan), np.full(n_targets, np.nan), np.inf, str(problem.status))
+    try:
+        problem.solve(solver=cp.CLARABEL, **_TOLERANCES)
+    except cp.error.SolverError:
+        return Reference(np.full((n_targets, n_features), np.nan), np.full(n_targets, np.nan), np.inf, "solver_error")
     coef, intercept = np.asarray(A.value), np.asarray(b.value)[0] if fit_intercept else np.zeros(n_targets)
     value = group_sparsity_objective(X, Y, coef, intercept, lam, w, s)
     return Reference(coef, intercept, value, str(problem.status))
