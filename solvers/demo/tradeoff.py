@@ -145,11 +145,8 @@ def compute_tradeoff(context: Context) -> Tradeoff:
     """Solve the path and refit each of its supports."""
     context.progress(0.0, "group-sparsity path (the first run compiles)")
     X, Y = load_halves()
-    threads = require("threadpoolctl", extra="demo", purpose="the demo")
-    # On matrices as small as these a second BLAS thread gains nothing, and waiting for it on a busy machine costs a hundredfold.
-    with threads.threadpool_limits(1, user_api="blas"):
-        path = _solve(X, Y, context)
-        refits = _refit_all(path, X, Y, context)
+    path = _solve(X, Y, context)
+    refits = _refit_all(path, X, Y, context)
     n_varying = int(np.count_nonzero(Y.any(axis=0)))
     return Tradeoff(path.lams, path.fits, refits, n_varying, path.limit is Limit.NONE and len(path.fits) == N_LAMS)
 

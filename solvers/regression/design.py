@@ -35,6 +35,15 @@ def row_blocks(n_samples: int, n_features: int) -> Iterator[slice]:
         yield slice(start, min(start + rows, n_samples))
 
 
+def contiguous_blocks(X: Array) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of blocks of about `_BLOCK_ENTRIES` entries, cut along the memory order of ``X``."""
+    n_samples, n_features = X.shape
+    if X.flags.c_contiguous:
+        yield from ((rows, slice(None)) for rows in row_blocks(n_samples, n_features))
+    else:
+        yield from ((slice(None), columns) for columns in row_blocks(n_features, n_samples))
+
+
 @dataclass(frozen=True)
 class DenseDesign:
     """A dense matrix with its weights and means.
@@ -73,14 +82,14 @@ class DenseDesign:
         """Measure the columns of ``X`` under sample weights ``(n_samples,)``; one pass, in row blocks."""
         n_features, total = X.shape[1], float(np.sum(weights))
         low, high, sums = np.full(n_features, np.inf), np.full(n_features, -np.inf), np.zeros(n_features)
-        for rows in row_blocks(*X.shape):
-            block, weight = X[rows], weights[rows]
+        for rows, columns in contiguous_blocks(X):
+            block, weight = X[rows, columns], weights[rows]
             if not weight.all():
                 block, weight = block[weight > 0], weight[weight > 0]
             if len(block):
-                np.minimum(low, block.min(axis=0), out=low)
-                np.maximum(high, block.max(axis=0), out=high)
-                sums += matmul(weight[np.newaxis], block)[0]
+                low[columns] = np.minimum(low[columns], block.min(axis=0))
+                high[columns] = np.maximum(high[columns], block.max(axis=0))
+                sums[columns] += matmul(weight[np.newaxis], block)[0] if centre else 0.0
         if not centre:
             spread = np.maximum(high, -low)
             return cls(X, np.sqrt(weights), total, np.zeros(n_features), spread < NEGLIGIBLE, False, spread, centre_first=False)
