@@ -42,8 +42,8 @@ def sweep(Q: Array, penalty: Any, B: Array, G: Array) -> int:
     """One cyclic pass of exact block minimisation; returns how many blocks moved.
 
     Block j minimises ``q/2 ||w - z||^2 + phi_j(w)`` with ``q = Q_jj`` and ``z = B_j + G_j / q``, so ``w = prox(z, 1/q)``; then
-    ``G -= Q_:j (w - B_j)'``. Columns with ``q = 0`` are left at their value. O(k n_targets) per block that moves, O(n_targets)
-    for one that stays zero.
+    ``G -= Q_:j (w - B_j)'``. Columns with ``q = 0``, which only the penalty sees, are set to zero. O(k n_targets) per block that
+    moves, O(n_targets) for one that stays zero.
     """
     n_blocks, n_targets = B.shape
     z = np.empty(n_targets)
@@ -52,6 +52,7 @@ def sweep(Q: Array, penalty: Any, B: Array, G: Array) -> int:
     for j in range(n_blocks):
         q = Q[j, j]
         if q <= 0.0:
+            B[j] = 0.0
             continue
         for t in range(n_targets):
             z[t] = B[j, t] + G[j, t] / q
@@ -102,6 +103,7 @@ def sweep_samples(columns: Array, curvatures: Array, n: float, penalty: Any, B: 
     for j in range(n_blocks):
         q = curvatures[j]
         if q <= 0.0:
+            B[j] = 0.0
             continue
         z = np.dot(columns[j], R)
         for t in range(n_targets):
@@ -152,24 +154,30 @@ class State(Protocol):
         """Newton direction on the support, or None where rounding allows none."""
         ...
 
-    def loss_change(self, support: Indices, step: Array) -> float:
+    def image(self, support: Indices, step: Array) -> Array:
+        """How far G (or the residual) falls where ``step (len(support), n_targets)`` is added on the support."""
+        ...
+
+    def loss_change(self, support: Indices, step: Array, image: Array) -> float:
         """``1/2 <step, Q step> - <step, G>``: what the loss gains if ``step`` is added on the support."""
         ...
 
-    def move(self, support: Indices, step: Array) -> None:
-        """Add ``step (len(support), n_targets)`` to the rows ``support`` of ``B``."""
+    def move(self, support: Indices, step: Array, image: Array) -> None:
+        """Add ``step`` to the rows ``support`` of ``B``."""
         ...
 
 
 class GramState:
     """`State` over a Gram matrix ``Q (k, k)``, from a point ``B`` with negative gradient ``G`` and ``loss``."""
 
-    batch = 1
+    # While many superfluous groups are in the support, sweeps remove them at a lower price than Newton steps.
+    batch = 2
     # On collinear data groups leave a few at a time; a sweep before that is over would undo the work.
     polish_steps = 12
 
     def __init__(self, Q: Array, B: Array, G: Array, loss: float) -> None:
         self.Q, self.B, self.G, self.loss = Q, B, G, loss
+        self._support, self._rows = np.arange(len(Q)), Q
 
     def sweep(self, penalty: Any) -> int:
         before, gradient = self.B.copy(), self.G.copy()
@@ -180,15 +188,26 @@ class GramState:
         return moved
 
     def newton_direction(self, support: Indices, radii: Array) -> Array | None:
-        return newton_direction(self.Q[np.ix_(support, support)], self.B[support], self.G[support], radii)
+        rows = self._rows_of(support)
+        square = rows if len(support) == len(self.Q) else rows[:, support]
+        return newton_direction(square, self.B[support], self.G[support], radii)
 
-    def loss_change(self, support: Indices, step: Array) -> float:
-        return float(np.sum(step * (0.5 * matmul(self.Q[np.ix_(support, support)], step) - self.G[support])))
+    def image(self, support: Indices, step: Array) -> Array:
+        return matmul(self._rows_of(support).T, step)
 
-    def move(self, support: Indices, step: Array) -> None:
-        self.loss = max(0.0, self.loss + self.loss_change(support, step))
+    def loss_change(self, support: Indices, step: Array, image: Array) -> float:
+        return float(np.sum(step * (0.5 * image[support] - self.G[support])))
+
+    def move(self, support: Indices, step: Array, image: Array) -> None:
+        self.loss = max(0.0, self.loss + self.loss_change(support, step, image))
         self.B[support] += step
-        self.G -= matmul(self.Q[support].T, step)
+        self.G -= image
+
+    def _rows_of(self, support: Indices) -> Array:
+        """The rows of Q on the support, copied once for all uses by a Newton step."""
+        if not np.array_equal(support, self._support):
+            self._support, self._rows = support, self.Q if len(support) == len(self.Q) else self.Q[support]
+        return self._rows
 
 
 class SampleState:
@@ -221,13 +240,15 @@ class SampleState:
     def newton_direction(self, support: Indices, radii: Array) -> Array | None:
         return newton_direction_by_cg(self._columns(support), self.n, self.B[support], self.G[support], radii)
 
-    def loss_change(self, support: Indices, step: Array) -> float:
-        fitted = matmul(self._columns(support), step)
-        return 0.5 * float(np.sum(fitted * fitted)) / self.n - float(np.sum(step * self.G[support]))
+    def image(self, support: Indices, step: Array) -> Array:
+        return matmul(self._columns(support), step)
 
-    def move(self, support: Indices, step: Array) -> None:
+    def loss_change(self, support: Indices, step: Array, image: Array) -> float:
+        return 0.5 * float(np.sum(image * image)) / self.n - float(np.sum(step * self.G[support]))
+
+    def move(self, support: Indices, step: Array, image: Array) -> None:
         self.B[support] += step
-        self.R -= matmul(self._columns(support), step)
+        self.R -= image
         self._G = None
 
     def _columns(self, support: Indices) -> Array:
@@ -316,10 +337,9 @@ def _newton_step(state: State, support: Indices, radii: Array) -> bool:
     direction = state.newton_direction(support, radii)
     if direction is None:
         return False
-    step, dropped = _line_search(state, support, radii, direction)
-    if step is None:
+    dropped = _line_search(state, support, radii, direction)
+    if dropped is None:
         return False
-    state.move(support, step)
     if np.any(dropped):
         return True
     W = state.B[support]
@@ -327,10 +347,8 @@ def _newton_step(state: State, support: Indices, radii: Array) -> bool:
     return bool(np.any(row_norms(residual) > _POLISHED * radii))
 
 
-def _line_search(
-    state: State, support: Indices, radii: Array, direction: Array
-) -> tuple[Array | None, np.ndarray[Any, np.dtype[np.bool_]]]:
-    """Shorten the step until the objective does not rise: ``(step, groups set to zero)``.
+def _line_search(state: State, support: Indices, radii: Array, direction: Array) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
+    """Shorten the step until the objective does not rise and take it: which groups became zero; None if no step was taken.
 
     The change is summed from differences, ``||w + d|| - ||w|| = <2w + d, d> / (||w + d|| + ||w||)``, so that it keeps its sign
     down to the last digits; comparing two objectives would stop the polish at 1e-16 of their size.
@@ -339,16 +357,17 @@ def _line_search(
     norms = row_norms(W)
     towards = np.sum(W * direction, axis=1) / norms
     crossings = np.divide(-norms, towards, out=np.full(len(W), np.inf), where=towards < 0)
-    dropped = np.zeros(len(W), dtype=bool)
     for length in _trial_lengths(crossings):
         dropped = crossings <= length
         target = W + length * direction
         target[dropped] = 0.0
         step = target - W
         growth = np.sum((W + target) * step, axis=1) / (row_norms(target) + norms)
-        if state.loss_change(support, step) + float(np.sum(radii * growth)) <= 0.0:
-            return step, dropped
-    return None, dropped
+        image = state.image(support, step)
+        if state.loss_change(support, step, image) + float(np.sum(radii * growth)) <= 0.0:
+            state.move(support, step, image)
+            return dropped
+    return None
 
 
 def _trial_lengths(crossings: Array) -> Iterator[float]:

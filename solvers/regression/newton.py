@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from solvers._blas import cholesky, cholesky_inverse, cholesky_solve, matmul
+from solvers._blas import cholesky, cholesky_inverse, cholesky_solve, matmul, upper_matmul
 from solvers.regression.certificates import row_norms
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -62,14 +62,14 @@ def newton_direction(Q: Array, W: Array, G: Array, radii: Array) -> Array | None
     if factor is None:
         return None
     inverse = cholesky_inverse(factor)
-    base = matmul(inverse, scale * (G - radii[:, np.newaxis] * U))
+    base = upper_matmul(inverse, scale * (G - radii[:, np.newaxis] * U))
     coupling = matmul(U, U.T)
     coupling *= inverse
     np.negative(coupling, out=coupling)
     correction = _solve_capacitance(coupling, np.sum(U * base, axis=1))
     if correction is None:
         return None
-    return scale * (base + matmul(inverse, correction[:, np.newaxis] * U))
+    return scale * (base + upper_matmul(inverse, correction[:, np.newaxis] * U))
 
 
 def _solve_capacitance(coupling: Array, rhs: Array) -> Array | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from solvers._blas import add_gram, cholesky, cholesky_inverse, cholesky_solve, matmul, mirror_lower
+from solvers._blas import add_gram, cholesky, cholesky_inverse, cholesky_solve, matmul, mirror_lower, upper_matmul
 
 SIZES = [1, 2, 63, 64, 65, 127, 128, 129, 200]
 ORDERS = {
@@ -135,11 +135,29 @@ def test_cholesky_solve_takes_a_vector():
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_cholesky_inverse_is_symmetric_and_inverts(size):
+def test_cholesky_inverse_has_the_inverse_in_its_upper_triangle(size):
     A = positive_definite(size)
     factor = cholesky(A.copy())
     assert factor is not None
     inverse = cholesky_inverse(factor)
     assert inverse.flags.c_contiguous
-    np.testing.assert_array_equal(inverse, inverse.T)
+    inverse = np.triu(inverse) + np.triu(inverse, 1).T
     np.testing.assert_allclose(inverse @ A, np.eye(size), atol=1e-10)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("size", SIZES)
+def test_upper_matmul_reads_the_upper_triangle_alone(size, order):
+    A, B = positive_definite(size), random_matrix(size, 3)
+    upper = np.triu(A) + np.tril(np.full_like(A, np.nan), -1)
+    product = upper_matmul(frozen(upper), frozen(ORDERS[order](B.copy())))
+    assert product.flags.c_contiguous
+    np.testing.assert_allclose(product, A @ B, rtol=1e-12, atol=1e-12)
+
+
+def test_cholesky_reads_the_upper_triangle_of_a_c_ordered_matrix_alone():
+    A = positive_definite(70)
+    factor = cholesky(np.triu(A) + np.tril(np.full_like(A, np.nan), -1))
+    assert factor is not None
+    L = np.tril(factor)
+    np.testing.assert_allclose(L @ L.T, A, rtol=1e-12, atol=1e-12)

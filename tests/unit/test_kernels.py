@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from solvers import GroupSparsity, prox, solve, subdiff_distance, value
+from solvers import GroupSparsity, Status, lambda_max, prox, solve, subdiff_distance, value
 from solvers.regression.certificates import row_norms
 from solvers.regression.descent import GramState, SampleState, polish, sweep
 from solvers.regression.design import DenseDesign
@@ -91,11 +91,24 @@ def test_both_states_sweep_and_move_alike(seed: int) -> None:
     step, rows = rng.standard_normal((2, 3)), np.array([1, 4])
     for _ in range(3):
         assert gram.sweep(kernel) == samples.sweep(kernel)
-        assert abs(gram.loss_change(rows, step) - samples.loss_change(rows, step)) <= 1e-12
-        gram.move(rows, step)
-        samples.move(rows, step)
+        images = [state.image(rows, step) for state in (gram, samples)]
+        changes = [state.loss_change(rows, step, image) for state, image in zip((gram, samples), images, strict=True)]
+        assert abs(changes[0] - changes[1]) <= 1e-12
+        gram.move(rows, step, images[0])
+        samples.move(rows, step, images[1])
         for mine, other in ((gram.B, samples.B), (gram.G, samples.G), (gram.loss, samples.loss)):
             assert np.allclose(mine, other, atol=1e-12)
+
+
+@pytest.mark.parametrize("n_samples", [1, 30])
+def test_a_start_on_a_column_of_zeros_is_left(n_samples: int) -> None:
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((n_samples, 7)), rng.standard_normal((n_samples, 2))
+    X[:, 0] = 0.0
+    penalty = GroupSparsity(0.01 * lambda_max(X, Y, fit_intercept=False))
+    fit = solve(X, Y, penalty, fit_intercept=False, init=np.ones((2, 7)))
+    assert fit.status is Status.CERTIFIED
+    assert not fit.coef[:, 0].any()
 
 
 @pytest.mark.parametrize("seed", range(20))
