@@ -28,10 +28,12 @@ _HOME = {
     "solvers._progress": ["Progress"],
     "solvers._compile": ["implements"],
     "solvers.regression.penalties": ["GroupSparsity", "Penalty", "prox", "subdiff_distance", "value"],
-    "solvers.regression.certificates": ["certify"],
+    "solvers.regression.certify": ["certify"],
     "solvers.regression.fit": ["Fit"],
+    "solvers.regression.global_search": ["GlobalCertificate"],
     "solvers.regression.path": ["Path", "solve_path"],
-    "solvers.regression.solver": ["lambda_max", "refit", "solve"],
+    "solvers.regression.shrinknet": ["Factors", "RegularizedShrinkNet", "ShrinkNet"],
+    "solvers.regression.solver": ["lambda_max", "lambda_zero", "refit", "solve"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -45,8 +47,9 @@ if TYPE_CHECKING:
     from solvers.errors import InputError as InputError
     from solvers.errors import MissingDependencyError as MissingDependencyError
     from solvers.errors import SolveError as SolveError
-    from solvers.regression.certificates import certify as certify
+    from solvers.regression.certify import certify as certify
     from solvers.regression.fit import Fit as Fit
+    from solvers.regression.global_search import GlobalCertificate as GlobalCertificate
     from solvers.regression.path import Path as Path
     from solvers.regression.path import solve_path as solve_path
     from solvers.regression.penalties import GroupSparsity as GroupSparsity
@@ -54,7 +57,11 @@ if TYPE_CHECKING:
     from solvers.regression.penalties import prox as prox
     from solvers.regression.penalties import subdiff_distance as subdiff_distance
     from solvers.regression.penalties import value as value
+    from solvers.regression.shrinknet import Factors as Factors
+    from solvers.regression.shrinknet import RegularizedShrinkNet as RegularizedShrinkNet
+    from solvers.regression.shrinknet import ShrinkNet as ShrinkNet
     from solvers.regression.solver import lambda_max as lambda_max
+    from solvers.regression.solver import lambda_zero as lambda_zero
     from solvers.regression.solver import refit as refit
     from solvers.regression.solver import solve as solve
     from solvers.results import Certificate as Certificate

@@ -5,9 +5,10 @@ at the file in which a function stands: an edit in another file that the functio
 kernel that returns wrong numbers. Here the cache folder carries a digest of *all* kernel sources of the package and of the
 Numba version, so any edit starts a new folder.
 
-``@operation`` declares a function such as ``prox(penalty, ...)``; ``@implements(prox, SomeKernel)`` gives it a body for one
-NamedTuple class. The same bodies serve compiled and plain Python, so ``NUMBA_DISABLE_JIT=1`` runs the same code. A kernel that
-is specialised to a class defined outside this package is compiled in memory only: its source is not part of the digest.
+``@helper`` marks a function that kernels call. ``@operation`` declares a function such as ``prox(penalty, ...)``, and
+``@implements(prox, SomeKernel)`` gives it a body for one NamedTuple class. The same bodies serve compiled and plain Python, so
+``NUMBA_DISABLE_JIT=1`` runs the same code. A kernel that is specialised to a class defined outside this package is compiled in
+memory only: its source is not part of the digest.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, update_wrapper
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numba
 import numba.core.config
@@ -35,6 +36,7 @@ _MARKER = "solvers._compile"
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 _config: Any = numba.core.config
 _decorating = threading.RLock()
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def kernel_sources(package: Path = _PACKAGE) -> list[Path]:
@@ -125,6 +127,11 @@ def kernel(function: Callable[..., Any]) -> Kernel:
     return Kernel(function)
 
 
+def helper(function: _Function) -> _Function:
+    """Let kernels call ``function``, compiled into them; called from Python it stays the plain function that it is."""
+    return register_jitable(**_OPTIONS)(function)
+
+
 _implementations: dict[Callable[..., Any], dict[type, Callable[..., Any]]] = {}
 
 
@@ -175,7 +182,7 @@ def implements(operation: Callable[..., Any], kernel_class: type) -> Callable[[C
         bodies = _implementations[operation]
         if kernel_class in bodies:
             raise TypeError(f"{operation.__name__} already has an implementation for {kernel_class.__name__}")
-        bodies[kernel_class] = register_jitable(**_OPTIONS)(body)
+        bodies[kernel_class] = helper(body)
         return body
 
     return register

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from solvers._arrays import as_number
-from solvers._parallel import single_threaded
-from solvers.errors import IncompatibleError, InputError
-from solvers.regression.penalties import GroupSparsity, Penalty, subdiff_distance
-from solvers.regression.problem import Evaluation, SquaredProblem, check_features
+from solvers.errors import InputError
+from solvers.regression.bridge import bridge_kernel
+from solvers.regression.global_bound import Search
+from solvers.regression.penalties import GroupSparsity, Penalty
+from solvers.regression.problem import Evaluation, SquaredProblem
+from solvers.regression.relaxation import dual_length
+from solvers.regression.rows import row_norms
+from solvers.regression.shrinknet import RegularizedShrinkNet, ShrinkNet
+from solvers.regression.stationarity import block_distance
 from solvers.results import Certificate, Kind
 
-if TYPE_CHECKING:
-    from solvers.regression.fit import Fit
-
 Array = np.ndarray[Any, np.dtype[np.float64]]
-
-
-def row_norms(B: Array) -> Array:
-    """``||B_j||_2`` of each row."""
-    return np.sqrt(np.sum(B * B, axis=1))
 
 
 def dual_scale(gradient: Array, radii: Array) -> float:
@@ -72,96 +70,80 @@ def relative_gap(gap: float, null_loss: float) -> float:
 
 
 def stationary_certificate(problem: SquaredProblem, at: Evaluation, B: Array, penalty: Penalty, tol: float) -> Certificate:
-    """Stationarity: the largest distance of a column's gradient to the subdifferential, over the largest gradient at zero."""
-    kernel = penalty.kernel(problem.n_features)
-    worst = max(subdiff_distance(kernel, B[j], at.gradient[j], j) for j in range(problem.n_features))
+    """Stationarity: the distance to blockwise minimality over the largest gradient at zero, in ``gap``.
+
+    The distance is `block_distance`, or that of the intercept from its best value if this is larger. ``lower`` is the bound at
+    the root of the global search; where it already proves the answer to ``tol``, the certificate is that of a global minimiser.
+    """
+    penalty_kernel = _canonical_kernel(problem, penalty)
+    worst = block_distance(penalty_kernel, problem.curvatures, B, at.gradient)
+    worst = max(float(worst), math.sqrt(2.0 * at.removed_loss))
     scale = float(np.max(row_norms(problem.correlation)))
     upper = at.loss * problem.loss_scale + penalty.value(problem.to_coef(B))
-    return Certificate(kind=Kind.STATIONARY, upper=upper, lower=-np.inf, gap=worst / scale if scale > 0 else worst, tol=tol)
+    if not isinstance(penalty, RegularizedShrinkNet):
+        return Certificate(kind=Kind.STATIONARY, upper=upper, lower=-np.inf, gap=relative_gap(worst, scale), tol=tol)
+    lower = min(upper, root_bound(problem, penalty, B, at, upper / problem.loss_scale) * problem.loss_scale)
+    certificate = global_certificate(problem, upper, lower, tol)
+    if certificate.holds:
+        return certificate
+    return Certificate(kind=Kind.STATIONARY, upper=upper, lower=lower, gap=relative_gap(worst, scale), tol=tol)
 
 
-@single_threaded
-def certify(
-    fit: Fit,
-    X: Any,
-    Y: Any = None,
-    *,
-    sample_weight: Any = None,
-    level: str = "auto",
-    time_limit: float | None = None,
-    tol: float | None = None,
-    callback: Any = None,
-) -> Certificate:
-    """Recompute the certificate of a fit from the data, using nothing of the fit but its coefficients and penalty.
+def global_certificate(problem: SquaredProblem, upper: float, lower: float, tol: float) -> Certificate:
+    """Evidence from a proven lower bound on the global minimum; both bounds in the caller's units."""
+    gap = relative_gap(max(0.0, upper - lower) / problem.loss_scale, problem.null_loss)
+    return Certificate(kind=Kind.GLOBAL_BOUND, upper=upper, lower=lower, gap=gap, tol=tol)
 
-    For group sparsity the dual point is ``s P``, where P is the residual, orthogonal to intercept and unpenalised columns, and
-    ``s = min(1, lam / max_j(||x_j'P|| / (n w_j)))``. The gap
-    ``||R - s P||^2 / (2n) + sum_j (lam w_j ||A_:j|| - s <A_:j, x_j'P/n>)``
-    bounds the distance of the objective from its optimum. The certificate's ``gap`` is that number over the null loss.
 
-    Parameters
-    ----------
-    fit : Fit
-        From `solve`, `solve_path` or `refit`.
-    X : array_like (n_samples, n_features)
-        The data of the fit.
-    Y : array_like (n_samples,) or (n_samples, n_targets)
-        Its targets.
-    sample_weight : array_like (n_samples,), optional
-        The weights of the fit.
-    level : {"auto", "gap"}
-        ``"gap"`` is the duality gap; ``"auto"`` the strongest certificate that takes no search.
-    time_limit, callback : optional
-        For levels that search; a duality gap takes one pass over X.
-    tol : float, optional
-        Tolerance to state in the certificate; that of the fit where omitted.
+_ROOT_COLUMNS = 512
+_ROOT_WORK = 2000
+"""Sweeps times columns spent on a root bound; fewer where a block has no closed form."""
 
-    Returns
-    -------
-    Certificate
-        With ``upper`` the recomputed objective; ``holds`` says whether ``gap <= tol``.
+_SCALES = np.linspace(0.0, 1.0, 11)
 
-    Raises
-    ------
-    InputError
-        If the data does not fit the coefficients, or ``level`` is unknown.
 
-    Notes
-    -----
-    O(n_samples n_features n_targets) operations; working memory O((n_samples + n_features) n_targets) and a row block of X.
+def root_bound(problem: SquaredProblem, penalty: RegularizedShrinkNet, B: Array, at: Evaluation, objective: float) -> float:
+    """The lower bound at the root of the global search, in canonical units; at least the trivial bound 0.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from solvers import GroupSparsity, certify, solve
-    >>> X = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    >>> Y = np.array([1.0, 2.0, 2.0])
-    >>> fit = solve(X, Y, GroupSparsity(0.1))
-    >>> certify(fit, X, Y).holds
-    True
+    Some sweeps over the relaxation of the root, started at ``B``; for more than `_ROOT_COLUMNS` columns the best of the bounds at
+    some multiples of ``B``, which takes no Gram matrix.
     """
-    from solvers.regression.fit import Fit
+    if penalty.p < 1 or penalty.lam == 0:
+        return 0.0
+    mu = problem.canonical_mu(penalty)
+    if problem.n_features <= _ROOT_COLUMNS:
+        search = Search(problem, mu, penalty.p, B, objective, tolerance=0.0)
+        work = _ROOT_WORK if penalty.p in (1, 2) else _ROOT_WORK // 20
+        search.run(1, max(4, work // problem.n_features))
+        return search.bound.lower
+    bounds = [
+        _bound_at(problem, mu, penalty.p, s * B, problem.correlation + s * (at.gradient - problem.correlation), objective)
+        for s in _SCALES
+    ]
+    return max(0.0, *bounds)
 
-    if not isinstance(fit, Fit):
-        raise IncompatibleError(f"fit must be a Fit, as returned by solve, got {type(fit).__name__}")
-    if level not in ("auto", "gap"):
-        raise InputError(f"level must be 'auto' or 'gap', got {level!r}")
-    del time_limit, callback
-    tol = fit.certificate.tol if tol is None else as_number(tol, "tol")
-    problem = SquaredProblem.build(
-        X,
-        Y,
-        fit_intercept=fit.fit_intercept,
-        sample_weight=sample_weight,
-        rescale=isinstance(fit.penalty, GroupSparsity),
-        call="certify(fit, X, Y)",
-    )
-    check_features(fit.coef.shape[1], problem)
-    if fit.coef.shape[0] != problem.n_targets:
-        raise InputError(f"Y must have {fit.coef.shape[0]} targets, as in the fit, got {problem.n_targets}")
-    B = problem.from_coef(fit.coef)
-    shift = problem.intercept_shift(B, fit.intercept) if fit.fit_intercept else None
-    return certificate_at(problem, fit.penalty, B, shift=shift, within=fit.within, tol=tol)[0]
+
+def _bound_at(problem: SquaredProblem, mu: Array, p: float, V: Array, G: Array, objective: float) -> float:
+    """The bound of `relaxation` without a split, every column undecided: a column contributes at its longest or not at all."""
+    longest = (objective / mu) ** ((p + 1.0) / p)
+    dual = np.array([dual_length(g, p) for g in G])
+    terms = np.minimum(0.0, objective - longest * dual)
+    parts = np.array([problem.null_loss, 0.5 * float(np.sum(V * (problem.correlation - G))), -float(np.sum(terms))])
+    rounding = 4.0 * np.finfo(float).eps * (problem.design.shape[0] + problem.n_features)
+    return float(parts[0] - parts[1] - parts[2] - rounding * np.sum(np.abs(parts)))
+
+
+def _canonical_kernel(problem: SquaredProblem, penalty: Penalty) -> Any:
+    if isinstance(penalty, RegularizedShrinkNet):
+        return bridge_kernel(problem.canonical_mu(penalty), penalty.p)
+    return penalty.kernel(problem.n_features)
+
+
+def is_free(penalty: Penalty) -> bool:
+    """Whether the penalty lets the factors of any ``coef`` cost as little as one likes, without attaining it."""
+    if isinstance(penalty, ShrinkNet):
+        return penalty.lam > 0 and not penalty.unit_columns
+    return isinstance(penalty, RegularizedShrinkNet) and penalty.lam == 0
 
 
 def certificate_at(
@@ -179,8 +161,13 @@ def certificate_at(
     ``within`` restricts the problem to some columns, the others being held at zero: what a refit solves. ``at`` is the evaluation
     at ``B`` where the caller has just made it.
     """
+    if is_free(penalty) and B.any():
+        certificate, at, s = certificate_at(problem, GroupSparsity(0.0), B, tol=tol, shift=shift, within=within)
+        return replace(certificate, kind=Kind.INFIMUM), at, s
+    if isinstance(penalty, ShrinkNet):
+        penalty = penalty.reduced()
     if not isinstance(penalty, GroupSparsity):
-        at = problem.evaluate(B, free=np.arange(0), space=None, shift=shift)
+        at = problem.evaluate(B, free=np.arange(0), space=None, shift=shift) if at is None else at
         return stationary_certificate(problem, at, B, penalty, tol), at, 1.0
     radii = problem.canonical_lam(penalty.radii(problem.n_features))
     allowed = np.ones(problem.n_features, dtype=bool)

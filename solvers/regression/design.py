@@ -155,6 +155,21 @@ class DenseDesign:
         product[self.constant] = 0.0
         return cast(Array, product)
 
+    def mean_squares(self) -> Array:
+        """``||x_j||^2 / n`` of the effective columns, (n_features,)."""
+        squares, drift = np.zeros(self.shape[1]), np.zeros(self.shape[1])
+        weights = self.root_weights**2
+        for rows in row_blocks(*self.shape):
+            block = self.X[rows] - self.means
+            drift += matmul(weights[np.newaxis, rows], block)[0]
+            block *= block
+            squares += matmul(weights[np.newaxis, rows], block)[0]
+        squares /= self.total
+        if self.centred:
+            squares -= (drift / self.total) ** 2
+        squares[self.constant] = 0.0
+        return squares
+
     def gram(self) -> Array:
         """``Q = Xs' Xs / n``, C-ordered, from centred row blocks: ``X'X - n m m'`` cancels and is never formed."""
         n_features = self.shape[1]

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from solvers._arrays import as_matrix, as_number
-from solvers.errors import InputError
+from solvers.errors import IncompatibleError, InputError
 from solvers.regression.penalties import Penalty
+from solvers.regression.shrinknet import ShrinkNet
 from solvers.results import Certificate, Limit, Record, Status, saveable
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -27,7 +28,7 @@ class Fit(Record):
     intercept : (n_targets,)
         Unpenalised intercept; zeros without one.
     objective : float
-        Loss plus penalty.
+        Loss plus penalty; where no minimiser exists, at the returned ``A`` and ``beta``.
     loss : float
         The loss alone, recomputed from the data: a weighted mean over samples, summed over targets.
     penalty : Penalty
@@ -55,6 +56,14 @@ class Fit(Record):
         For a refit: the columns it was allowed to use.
     is_vector : bool
         Whether Y was one-dimensional; predictions then are too.
+    A : (n_targets, n_features) or None
+        For ShrinkNet's penalties: the factor of ``coef = A * beta``, exact to the last bit.
+    beta : (n_features,) or None
+        The other factor, non-negative.
+    n_lost : int
+        Columns set to zero because their factors would under- or overflow.
+    infimum : float or None
+        Where no minimiser exists: the infimum of the objective, up to the certificate's gap.
     """
 
     coef: Array
@@ -73,6 +82,10 @@ class Fit(Record):
     fit_intercept: bool = field(repr=False)
     within: np.ndarray[Any, Any] | None = field(default=None, repr=False)
     is_vector: bool = field(default=False, repr=False)
+    A: Array | None = field(default=None, repr=False)
+    beta: Array | None = field(default=None, repr=False)
+    n_lost: int = field(default=0, repr=False)
+    infimum: float | None = field(default=None, repr=False)
 
     @property
     def support(self) -> np.ndarray[Any, np.dtype[np.intp]]:
@@ -88,6 +101,25 @@ class Fit(Record):
         """Share of the inputs whose coefficients are all below ``threshold`` in absolute value: the draft's measure."""
         threshold = as_number(threshold, "threshold")
         return float(np.mean(np.all(np.abs(self.coef) < threshold, axis=0)))
+
+    def minimising_sequence(self, t: float) -> tuple[Array, Array]:
+        """Factors ``(A, beta)`` with the same ``coef`` whose objective tends to `infimum` as ``t`` falls from 1 to 0.
+
+        For ``ShrinkNet(lam)`` they are ``(A / t, t beta)``, with objective at most ``infimum + lam n_features t``; for
+        ``RegularizedShrinkNet(0, lam2, p)`` they are ``(t A, beta / t)``, at most ``infimum + lam2 ||A||_p^p t^p``.
+
+        Raises
+        ------
+        IncompatibleError
+            If a minimiser exists: the fit is one.
+        """
+        t = as_number(t, "t", strict=True)
+        if self.infimum is None or self.A is None or self.beta is None:
+            raise IncompatibleError(
+                f"minimising_sequence is for fits without a minimiser, got status {self.status}: use A and beta"
+            )
+        scale = t if isinstance(self.penalty, ShrinkNet) else 1.0 / t
+        return self.A / scale, self.beta * scale
 
     def predict(self, X: Any) -> Array:
         """``X coef' + intercept`` for ``X (n, n_features)``: shape (n, n_targets), or (n,) where Y was a vector."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from solvers._progress import Monitor
-from solvers.regression.certificates import certificate_at, row_norms
+from solvers.regression.certificates import certificate_at
 from solvers.regression.descent import minimise_group_sparsity
 from solvers.regression.penalties import GroupSparsity, GroupSparsityKernel
 from solvers.regression.problem import Evaluation, SquaredProblem
+from solvers.regression.rows import row_norms
 from solvers.regression.working_set import FullGram, WorkingSets, prefers_full_gram, scores_of
 from solvers.results import Certificate, Status
 
@@ -53,17 +55,13 @@ class GroupSparsitySolver:
         self.at: Evaluation | None = None
         self.lam = np.inf
         self.n_lams = n_lams
-        self._columns: FullGram | WorkingSets | None = None
 
-    @property
+    @cached_property
     def columns(self) -> FullGram | WorkingSets:
         """The columns looked at and their Gram matrix, built when first needed."""
-        if self._columns is None:
-            n_samples, n_features = self.problem.design.shape
-            full = prefers_full_gram(n_samples, n_features, self.problem.n_targets, self.n_lams)
-            basis = None if self.space is None else self.space.basis
-            self._columns = (FullGram if full else WorkingSets)(self.problem, self.penalised, basis)
-        return self._columns
+        full = prefers_full_gram(*self.problem.design.shape, self.problem.n_targets, self.n_lams)
+        basis = None if self.space is None else self.space.basis
+        return (FullGram if full else WorkingSets)(self.problem, self.penalised, basis)
 
     def start_from(self, B: Array) -> None:
         """Begin the next `solve` at canonical coefficients ``B (n_features, n_targets)``."""
@@ -87,7 +85,10 @@ class GroupSparsitySolver:
         top = float(np.max(scores_of(gradient, self.weights), initial=0.0))
         return top * self.problem.x_scale * self.problem.y_scale
 
-    def solve(self, lam: float, tol: float, monitor: Monitor) -> tuple[Certificate, Status]:
+    lambda_zero = lambda_max
+    """Convex: no column moves unless one moves alone."""
+
+    def solve(self, lam: float, tol: float, monitor: Monitor) -> Status:
         """Minimise at ``lam > 0`` (caller's units); ``self.B`` is the answer, also where a limit unwinds.
 
         Each round takes loss and gradient from X, and with them the certificate; if that does not hold, the model in the Gram
@@ -95,7 +96,7 @@ class GroupSparsitySolver:
 
         Returns
         -------
-        Certificate, Status
+        Status
             ``CERTIFIED`` where the gap is at most ``tol``; ``CONVERGED`` where `_FRUITLESS` corrections on the same columns did
             not halve the smallest gap so far; the point with the smallest gap is then the answer.
         """
@@ -110,13 +111,13 @@ class GroupSparsitySolver:
         while True:
             certificate = self._certificate(penalty, tol)
             if certificate.gap <= tol:
-                return certificate, Status.CERTIFIED
+                return Status.CERTIFIED
             fruitless = fruitless + 1 if len(chosen) == seen and certificate.gap > 0.5 * best else 0
             if certificate.gap < best:
                 best, best_B = certificate.gap, self.B.copy()
             if fruitless == _FRUITLESS:
                 self.start_from(best_B)
-                return self._certificate(penalty, tol), Status.CONVERGED
+                return Status.CONVERGED
             seen = len(chosen)
             inner_tol = _INNER_SHARE * tol if complete else max(_INNER_SHARE * tol, _ROUGH * certificate.gap)
             self._minimise_on(chosen, radii, inner_tol, monitor)

@@ -1,13 +1,14 @@
-"""The exact Newton direction of least squares plus group norms, by two k x k factorisations.
+"""The exact Newton direction of least squares plus functions of group norms, by two k x k factorisations.
 
 On a support of k non-zero groups ``w_j`` (rows of ``W (k, n_targets)``) with unit rows ``u_j = w_j / ||w_j||`` the objective is
-smooth, with Hessian
+smooth. For a penalty ``sum_j phi_j(||w_j||)`` its Hessian is
 
-    H = Q (x) I + blockdiag( d_j (I - u_j u_j') ),      d_j = radius_j / ||w_j||.
+    H = Q (x) I + blockdiag( d_j (I - bend u_j u_j') ),      d_j = phi_j' / ||w_j||,    bend = 1 - phi_j'' / d_j,
 
-It has k n_targets rows, yet needs no iterative solver: with ``M = Q + diag(d)`` it is ``H = M (x) I - V diag(d) V'``, where the k
-columns of V are ``e_j (x) u_j``. The Woodbury identity leaves the k x k matrix ``diag(1/d) - V' (M (x) I)^{-1} V``, in which the
-entries of the second term are ``(M^{-1})_ij <u_i, u_j>``: a Hadamard product. Exact steps cost O(k^3 + k^2 n_targets).
+``bend = 1`` for a norm and above 1 for a concave function of it. H has k n_targets rows, yet needs no iterative solver: with
+``M = Q + diag(d)`` it is ``H = M (x) I - bend V diag(d) V'``, where the k columns of V are ``e_j (x) u_j``. The Woodbury identity
+leaves the k x k matrix ``diag(1 / (bend d)) - V' (M (x) I)^{-1} V``, in which the entries of the second term are
+``(M^{-1})_ij <u_i, u_j>``: a Hadamard product. Exact steps cost O(k^3 + k^2 n_targets).
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from typing import Any
 import numpy as np
 
 from solvers._blas import cholesky, cholesky_inverse, cholesky_solve, matmul, upper_matmul
-from solvers.regression.certificates import row_norms
+from solvers.regression.rows import row_norms
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
-_FIRST_RIDGE = 1e-13
-_LAST_RIDGE = 1e-3
+_RIDGES = (0.0, *(10.0**power for power in range(-13, -2, 2)))
+"""Relative to the unit diagonal: a singular Hessian needs rounding errors covered, no more."""
+
+_RIDGES_OF_CONCAVE = (0.0, 1e-3, 1e-2, 0.03, 0.1, 0.3, 1.0)
+"""An indefinite Hessian needs up to ``1 - 1 / bend`` more on the diagonal, with which it is that of a norm."""
 
 _LOOSEST_FORCING = 0.1
 _FLAT = 1e-12
@@ -31,11 +35,11 @@ _CG_ITERATIONS = 20
 """Enough for a good direction; more would cost more than the sweeps they save."""
 
 
-def newton_direction(Q: Array, W: Array, G: Array, radii: Array) -> Array | None:
+def newton_direction(Q: Array, W: Array, G: Array, slopes: Array, bend: float = 1.0) -> Array | None:
     """Solve ``H D = G - diag(d) W`` for the Newton direction ``D (k, n_targets)``.
 
     Everything is scaled by ``d^{-1/2}`` from both sides, which makes ``M~ = I + diag(d^{-1/2}) Q diag(d^{-1/2})`` and the
-    capacitance matrix ``C = I - M~^{-1} o (U U')``.
+    capacitance matrix ``C = I / bend - M~^{-1} o (U U')``.
 
     Parameters
     ----------
@@ -43,18 +47,20 @@ def newton_direction(Q: Array, W: Array, G: Array, radii: Array) -> Array | None
         Gram matrix of the support.
     W, G : (k, n_targets)
         Non-zero groups and the negative gradient of the loss in them.
-    radii : (k,)
-        ``lam w_j > 0``.
+    slopes : (k,)
+        ``phi_j'(||w_j||) > 0``; for group norms ``lam w_j``.
+    bend : float
+        ``1 - phi_j'' / d_j``, common to all groups.
 
     Returns
     -------
     ndarray (k, n_targets) or None
-        None where rounding leaves no positive definite model. Where H is singular (duplicate columns) a small ridge on C picks
-        one of its descent directions.
+        None where rounding leaves no positive definite model. Where H is singular (duplicate columns) or indefinite (a concave
+        penalty) the smallest of some ridges on C picks a descent direction.
     """
     norms = row_norms(W)
     U = W / norms[:, np.newaxis]
-    scale = np.sqrt(norms / radii)[:, np.newaxis]
+    scale = np.sqrt(norms / slopes)[:, np.newaxis]
     M = Q * scale
     M *= scale.T
     M.flat[:: len(M) + 1] += 1.0
@@ -62,26 +68,73 @@ def newton_direction(Q: Array, W: Array, G: Array, radii: Array) -> Array | None
     if factor is None:
         return None
     inverse = cholesky_inverse(factor)
-    base = upper_matmul(inverse, scale * (G - radii[:, np.newaxis] * U))
+    base = upper_matmul(inverse, scale * (G - slopes[:, np.newaxis] * U))
     coupling = matmul(U, U.T)
     coupling *= inverse
     np.negative(coupling, out=coupling)
-    correction = _solve_capacitance(coupling, np.sum(U * base, axis=1))
+    correction = _solve_capacitance(coupling, np.sum(U * base, axis=1), 1.0 / bend)
     if correction is None:
         return None
     return scale * (base + upper_matmul(inverse, correction[:, np.newaxis] * U))
 
 
-def _solve_capacitance(coupling: Array, rhs: Array) -> Array | None:
-    """Solve ``(I + coupling) t = rhs``, adding the smallest ridge of a geometric series that makes it positive definite."""
-    ridge = 0.0
-    while ridge <= _LAST_RIDGE:
+def _solve_capacitance(coupling: Array, rhs: Array, diagonal: float = 1.0) -> Array | None:
+    """Solve ``(diagonal I + coupling) t = rhs``, adding the smallest ridge of a series that makes it positive definite."""
+    for ridge in _RIDGES if diagonal == 1.0 else _RIDGES_OF_CONCAVE:
         C = coupling.copy()
-        C.flat[:: len(C) + 1] += 1.0 + ridge
+        C.flat[:: len(C) + 1] += diagonal + ridge
         factor = cholesky(C)
         if factor is not None:
             return cholesky_solve(factor, rhs)
-        ridge = max(_FIRST_RIDGE, 100.0 * ridge)
+    return None
+
+
+def newton_direction_by_targets(Q: Array, live: Array, diagonal: Array, V: Array, rhs: Array) -> Array | None:
+    """Solve ``H D = rhs`` for penalties whose rows have Hessians ``diag(diagonal_j) - v_j v_j'``.
+
+    ``H = blockdiag_t(M_t) - sum_j v_j v_j'`` with one matrix ``M_t = Q + diag(diagonal_t)`` per target, restricted to the rows
+    that are live in it; the capacitance matrix is ``I - sum_t M_t^{-1} o (v_t v_t')``. O(n_targets k^3).
+
+    Parameters
+    ----------
+    Q : (k, k)
+        Gram matrix of the support.
+    live : (k, n_targets) bool
+        Entries that may move; D is zero elsewhere.
+    diagonal, V, rhs : (k, n_targets)
+        As above.
+    """
+    k, n_targets = V.shape
+    inverses, base, coupling = [], np.zeros_like(V), np.zeros((k, k))
+    for t in range(n_targets):
+        rows = np.flatnonzero(live[:, t])
+        if len(rows) == 0:
+            continue
+        M = Q[np.ix_(rows, rows)]
+        M.flat[:: len(M) + 1] += diagonal[rows, t]
+        inverse = _inverse_of_nearest(M)
+        if inverse is None:
+            return None
+        inverses.append((t, rows, inverse))
+        base[rows, t] = upper_matmul(inverse, rhs[rows, t, np.newaxis])[:, 0]
+        coupling[np.ix_(rows, rows)] -= inverse * np.outer(V[rows, t], V[rows, t])
+    correction = _solve_capacitance(coupling, np.sum(V * base, axis=1))
+    if correction is None:
+        return None
+    for t, rows, inverse in inverses:
+        base[rows, t] += upper_matmul(inverse, (correction[rows] * V[rows, t])[:, np.newaxis])[:, 0]
+    return base
+
+
+def _inverse_of_nearest(M: Array) -> Array | None:
+    """The inverse (upper triangle) of a symmetric matrix plus the smallest of some ridges that makes it positive definite."""
+    scale = float(np.max(np.abs(np.diag(M))))
+    for ridge in (*_RIDGES, 1e-2, 0.1, 1.0):
+        trial = M.copy()
+        trial.flat[:: len(M) + 1] += ridge * scale
+        factor = cholesky(trial)
+        if factor is not None:
+            return cholesky_inverse(factor)
     return None
 
 

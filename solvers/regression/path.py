@@ -12,11 +12,13 @@ from solvers._arrays import as_count, as_number, as_vector
 from solvers._parallel import single_threaded
 from solvers._progress import Callback, Monitor
 from solvers.errors import ConvergenceWarning, IncompatibleError, InputError, SolveError, warn_user
+from solvers.regression.answers import Solver, solve_one
+from solvers.regression.bridge_solver import BridgeSolver
 from solvers.regression.fit import Fit
-from solvers.regression.group_solver import GroupSparsitySolver
 from solvers.regression.penalties import GroupSparsity, Penalty
 from solvers.regression.problem import SquaredProblem
-from solvers.regression.solver import check_loss_argument, check_penalty_argument, solve_one
+from solvers.regression.shrinknet import RegularizedShrinkNet
+from solvers.regression.solver import check_loss_argument, check_penalty_argument, solver_of, with_a_path
 from solvers.results import Limit, Record, saveable
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -40,7 +42,7 @@ class Path(Record):
     lams: Array
     fits: tuple[Fit, ...]
     limit: Limit
-    _solver: GroupSparsitySolver | None = field(default=None, repr=False, metadata={"saved": False})
+    _solver: Solver | None = field(default=None, repr=False, metadata={"saved": False})
 
     @property
     def coefs(self) -> Array:
@@ -84,7 +86,7 @@ class Path(Record):
         solver.start_from(solver.problem.from_coef(nearest.coef))
         monitor = Monitor(max_iter=10_000)
         with monitor.defer_interrupts():
-            return solve_one(solver, solver.penalty.with_lam(lam), tol, monitor)
+            return solve_one(solver, self.fits[0].penalty.with_lam(lam), tol, monitor)
 
     def _shown(self) -> dict[str, Any]:
         return {
@@ -122,11 +124,12 @@ def solve_path(
     ----------
     X, Y, loss, fit_intercept, sample_weight, tol
         As in `solve`.
-    penalty : GroupSparsity, optional
-        Its weights count, its ``lam`` is replaced; unit weights where omitted.
+    penalty : Penalty, optional
+        Its ``lam`` is replaced; ``GroupSparsity`` with unit weights where omitted.
     lams : array_like (n_lams,), optional
         Penalty strengths, solved in decreasing order. Where omitted: ``n_lams`` values spaced geometrically from `lambda_max`
-        to ``lam_ratio`` times that (from 1 where lambda_max is 0, every answer then being zero).
+        to ``lam_ratio`` times that (from 1 where lambda_max is 0, every answer then being zero). For `RegularizedShrinkNet` the
+        ratio is that of ``mu``, which grows like ``lam^q``.
     n_lams : int
         Number of values.
     lam_ratio : float
@@ -168,19 +171,20 @@ def solve_path(
     >>> bool(max(path.gaps) <= 1e-6)
     True
     """
-    penalty = GroupSparsity(1.0) if penalty is None else check_penalty_argument(penalty)
-    if not isinstance(penalty, GroupSparsity):
-        raise IncompatibleError(
-            f"solve_path takes GroupSparsity, got {type(penalty).__name__}: call solve for each lam, with init"
-        )
+    penalty = with_a_path(GroupSparsity(1.0) if penalty is None else check_penalty_argument(penalty), "solve_path")
     check_loss_argument(loss)
     tol = as_number(tol, "tol")
     monitor = Monitor(max_iter=max_iter, time_limit=time_limit, callback=callback, verbose=verbose)
     grid = _lam_grid(lams, n_lams, lam_ratio)
+    if lams is None and isinstance(penalty, RegularizedShrinkNet):
+        # The ratio applies to mu, which grows like lam^q.
+        grid = grid ** (1.0 / penalty.q)
     problem = SquaredProblem.build(X, Y, fit_intercept=fit_intercept, sample_weight=sample_weight, call="solve_path(X, Y)")
-    solver = GroupSparsitySolver(problem, penalty, n_lams=len(grid))
+    solver = solver_of(problem, penalty, n_lams=len(grid))
     if lams is None:
         grid = grid * ((solver.lambda_max() if problem.null_loss > 0 else 0.0) or 1.0)
+    if isinstance(solver, BridgeSolver):
+        solver.prepare(grid)
     fits: list[Fit] = []
     try:
         with monitor.defer_interrupts():

@@ -18,6 +18,8 @@ from solvers._blas import matmul
 from solvers.errors import IncompatibleError, InputError
 from solvers.regression.design import NEGLIGIBLE, DenseDesign
 from solvers.regression.least_squares import ColumnSpace
+from solvers.regression.separable import separable_part
+from solvers.regression.shrinknet import RegularizedShrinkNet
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -138,10 +140,26 @@ class SquaredProblem:
         """A loss in the caller's units is this many times the one in canonical units."""
         return self.y_scale**2
 
+    def canonical_mu(self, penalty: RegularizedShrinkNet) -> Array:
+        """Strengths of the penalty ``mu_j ||B_j||_p^q`` in canonical units; bounded like `canonical_lam`."""
+        exponent = (penalty.q - 2.0) * np.log2(self.y_scale) - penalty.q * np.log2(self.x_scale)
+        with np.errstate(over="ignore"):
+            return np.minimum(penalty.mu(self.n_features) * 2.0**exponent, _LARGE)
+
+    @cached_property
+    def curvatures(self) -> Array:
+        """The diagonal of `gram`, from the data: (n_features,)."""
+        return self.design.mean_squares()
+
     @cached_property
     def gram(self) -> Array:
         """``Q = Xs' Xs / n``, formed once."""
         return self.design.gram()
+
+    @cached_property
+    def separable(self) -> Array:
+        """The separable part of `gram`, (n_features,)."""
+        return separable_part(self.gram)
 
     @cached_property
     def correlation(self) -> Array:

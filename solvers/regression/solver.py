@@ -10,15 +10,19 @@ import numpy as np
 from solvers._arrays import as_number, as_numbers, require_finite
 from solvers._compile import require_operations
 from solvers._parallel import single_threaded
-from solvers._progress import Callback, CallbackError, Monitor
-from solvers.errors import ConvergenceWarning, IncompatibleError, InputError, SolveError, warn_user
-from solvers.regression.certificates import certificate_at, row_norms
-from solvers.regression.descent import GramState, minimise_by_sweeps
+from solvers._progress import Callback, Monitor
+from solvers.errors import IncompatibleError, InputError
+from solvers.regression.answers import drive, finish, least_squares, solve_one, warn_unless_certified
+from solvers.regression.bridge_solver import BridgeSolver
+from solvers.regression.descent import minimise_by_sweeps
 from solvers.regression.fit import Fit
 from solvers.regression.group_solver import GroupSparsitySolver
 from solvers.regression.penalties import GroupSparsity, Penalty, prox, subdiff_distance, value
 from solvers.regression.problem import SquaredProblem, check_features
-from solvers.results import Limit, Status
+from solvers.regression.rows import row_norms
+from solvers.regression.shrinknet import RegularizedShrinkNet, ShrinkNet
+from solvers.regression.states import GramState
+from solvers.results import Status
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -127,14 +131,14 @@ def solve(
     tol = as_number(tol, "tol")
     monitor = Monitor(max_iter=max_iter, time_limit=time_limit, callback=callback, verbose=verbose)
     problem = SquaredProblem.build(
-        X, Y, fit_intercept=fit_intercept, sample_weight=sample_weight, rescale=isinstance(penalty, GroupSparsity)
+        X, Y, fit_intercept=fit_intercept, sample_weight=sample_weight, rescale=isinstance(penalty, KNOWN_PENALTIES)
     )
     require_operations(penalty.kernel(problem.n_features), value, prox, subdiff_distance)
     B = problem.from_coef(_as_init(init, problem))
     with monitor.defer_interrupts():
-        if not isinstance(penalty, GroupSparsity):
+        if not isinstance(penalty, KNOWN_PENALTIES):
             return _solve_by_sweeps(problem, penalty, B, tol, monitor)
-        solver = GroupSparsitySolver(problem, penalty)
+        solver = solver_of(problem, penalty)
         solver.start_from(B)
         return solve_one(solver, penalty, tol, monitor)
 
@@ -149,17 +153,18 @@ def lambda_max(
     fit_intercept: bool = True,
     sample_weight: Any = None,
 ) -> float:
-    """Smallest ``lam`` at which every penalised column of the minimiser is zero.
+    """Smallest ``lam`` at which zero is every penalised column's minimiser, the others being zero.
 
-    ``max_j ||x_j' P|| / (n w_j)`` over the penalised columns, where P is the residual of the model that fits only the intercept
-    and the unpenalised columns.
+    For group sparsity ``max_j ||x_j' P|| / (n w_j)`` over the penalised columns, where P is the residual of the model that fits
+    only the intercept and the unpenalised columns; the minimiser is then zero in all of them. For regularised ShrinkNet (at its
+    ``lam2`` and p) several columns together may still be worth their price there: `lambda_zero` excludes that.
 
     Parameters
     ----------
     X, Y, loss, fit_intercept, sample_weight
         As in `solve`.
-    penalty : GroupSparsity, optional
-        Its weights count, its ``lam`` does not; unit weights where omitted.
+    penalty : Penalty, optional
+        Its ``lam`` does not count; ``GroupSparsity`` with unit weights where omitted.
 
     Returns
     -------
@@ -174,11 +179,64 @@ def lambda_max(
     1.0
     """
     check_loss_argument(loss)
-    penalty = GroupSparsity(1.0) if penalty is None else check_penalty_argument(penalty)
-    if not isinstance(penalty, GroupSparsity):
-        raise IncompatibleError(f"lambda_max is known for GroupSparsity, got {type(penalty).__name__}: choose lam by hand")
+    penalty = with_a_path(GroupSparsity(1.0) if penalty is None else check_penalty_argument(penalty), "lambda_max")
     problem = SquaredProblem.build(X, Y, fit_intercept=fit_intercept, sample_weight=sample_weight, call="lambda_max(X, Y)")
-    return GroupSparsitySolver(problem, penalty).lambda_max() if problem.null_loss > 0 else 0.0
+    return solver_of(problem, penalty).lambda_max() if problem.null_loss > 0 else 0.0
+
+
+@single_threaded
+def lambda_zero(
+    X: Any,
+    Y: Any = None,
+    penalty: Penalty | None = None,
+    *,
+    loss: str = "squared",
+    fit_intercept: bool = True,
+    sample_weight: Any = None,
+) -> float:
+    """A ``lam`` from which on zero is the global minimiser, proven.
+
+    For group sparsity that is `lambda_max`. For regularised ShrinkNet with p >= 1 it is larger: at `lambda_max` no single input
+    pays, yet several together may. With ``g_j = x_j' Y_c / n`` and the null loss ``P0``, zero is optimal if
+
+        mu_j >= P0^(1-q) ||g_j||_{p*}^q      for every j,      1/p + 1/p* = 1,
+
+    since ``loss >= P0 - sum_j <g_j, w_j>``, and any better point has ``mu_j ||w_j||_p^q <= P0``. Sufficient, not necessary.
+
+    Parameters
+    ----------
+    X, Y, loss, fit_intercept, sample_weight
+        As in `solve`.
+    penalty : Penalty
+        Its ``lam`` does not count; ``GroupSparsity`` where omitted.
+
+    Returns
+    -------
+    float
+        In the units of ``lam``.
+
+    Raises
+    ------
+    IncompatibleError
+        For p < 1, where no such bound is known, and for penalties without one.
+
+    Examples
+    --------
+    Neither input says anything about ``y = x_1 - x_2`` alone:
+
+    >>> import numpy as np
+    >>> from solvers import RegularizedShrinkNet, lambda_max, lambda_zero
+    >>> X = np.array([[1.0, 0.9], [0.9, 1.0], [-1.0, -0.9], [-0.9, -1.0]])
+    >>> y, penalty = X @ [1.0, -1.0], RegularizedShrinkNet(1.0, 0.1)
+    >>> lambda_max(X, y, penalty) < lambda_zero(X, y, penalty)
+    True
+    """
+    check_loss_argument(loss)
+    penalty = with_a_path(GroupSparsity(1.0) if penalty is None else check_penalty_argument(penalty), "lambda_zero")
+    if isinstance(penalty, RegularizedShrinkNet) and penalty.p < 1:
+        raise IncompatibleError(f"lambda_zero is known for p >= 1, got p={penalty.p:g}: lambda_max is the local threshold")
+    problem = SquaredProblem.build(X, Y, fit_intercept=fit_intercept, sample_weight=sample_weight, call="lambda_zero(X, Y)")
+    return solver_of(problem, penalty).lambda_zero() if problem.null_loss > 0 else 0.0
 
 
 @single_threaded
@@ -214,10 +272,34 @@ def refit(fit: Fit, X: Any, Y: Any = None, *, sample_weight: Any = None) -> Fit:
     problem = SquaredProblem.build(X, Y, fit_intercept=fit.fit_intercept, sample_weight=sample_weight, call="refit(fit, X, Y)")
     check_features(fit.coef.shape[1], problem)
     monitor = Monitor(max_iter=1)
-    B = _least_squares(problem, fit.support)
+    B = least_squares(problem, fit.support)
     refitted = finish(problem, GroupSparsity(0.0), B, fit.certificate.tol, monitor, status=Status.CONVERGED, within=fit.support)
     warn_unless_certified(refitted)
     return refitted
+
+
+KNOWN_PENALTIES = (GroupSparsity, RegularizedShrinkNet, ShrinkNet)
+
+
+def solver_of(problem: SquaredProblem, penalty: Penalty, n_lams: int = 1) -> GroupSparsitySolver | BridgeSolver:
+    """The solver of one of `KNOWN_PENALTIES`."""
+    if isinstance(penalty, RegularizedShrinkNet):
+        return BridgeSolver(problem, penalty, n_lams)
+    reduced = penalty.reduced() if isinstance(penalty, ShrinkNet) else penalty
+    assert isinstance(reduced, GroupSparsity)
+    return GroupSparsitySolver(problem, reduced, n_lams)
+
+
+def with_a_path(penalty: Penalty, what: str) -> Penalty:
+    """The penalty, unless its minimisers do not depend on ``lam`` or nothing is known about how."""
+    if isinstance(penalty, ShrinkNet) and not penalty.unit_columns:
+        raise IncompatibleError(
+            f"{what}: ShrinkNet with free columns has the same infimum for every lam > 0; "
+            "write ShrinkNet(lam, unit_columns=True) or RegularizedShrinkNet(lam, lam2)"
+        )
+    if not isinstance(penalty, KNOWN_PENALTIES):
+        raise IncompatibleError(f"{what} takes GroupSparsity, RegularizedShrinkNet or ShrinkNet, got {type(penalty).__name__}")
+    return penalty
 
 
 def check_penalty_argument(penalty: Any) -> Penalty:
@@ -237,96 +319,6 @@ def check_loss_argument(loss: Any) -> None:
         raise InputError(f"loss must be 'squared', got {loss!r}")
 
 
-def finish(
-    problem: SquaredProblem,
-    penalty: Penalty,
-    B: Array,
-    tol: float,
-    monitor: Monitor,
-    *,
-    status: Status | None = None,
-    within: np.ndarray[Any, Any] | None = None,
-    keep_dual: bool = True,
-    solver: GroupSparsitySolver | None = None,
-) -> Fit:
-    """Certify canonical coefficients and translate them back.
-
-    ``status`` is what the solver claims where the certificate does not hold. A ``solver`` lends its last evaluation, made from
-    the data.
-    """
-    coef = problem.to_coef(B)
-    # The certificate is for what is returned: a coefficient may have underflowed in the caller's units.
-    returned = problem.from_coef(coef)
-    at = solver.evaluate() if solver is not None and np.array_equal(returned, B) else None
-    B = returned
-    certificate, at, s = certificate_at(problem, penalty, B, within=within, at=at, tol=tol)
-    if certificate.holds:
-        status = Status.CERTIFIED
-    elif status is None:
-        status = Status.FEASIBLE
-    dual = at.residual * (s * problem.y_scale / problem.design.total * problem.design.root_weights)[:, np.newaxis]
-    return Fit(
-        coef=coef,
-        intercept=at.intercept,
-        objective=certificate.upper,
-        loss=at.loss * problem.loss_scale,
-        penalty=penalty,
-        status=status,
-        limit=monitor.limit,
-        certificate=certificate,
-        null_loss=problem.null_loss * problem.loss_scale,
-        dual=dual if keep_dual else None,
-        n_iter=monitor.n_iter,
-        elapsed=monitor.spent,
-        history=monitor.history,
-        fit_intercept=problem.fit_intercept,
-        within=within,
-        is_vector=problem.is_vector,
-    )
-
-
-def warn_unless_certified(fit: Fit) -> None:
-    """The warning of a fit whose certificate does not meet a positive tolerance."""
-    if fit.certificate.holds or fit.certificate.tol == 0:
-        return
-    advice = {
-        Status.CONVERGED: "rounding allows no smaller gap: ask for a larger tol, or standardise the columns of X",
-    }.get(fit.status, "raise max_iter or time_limit, or pass this fit as init to continue")
-    warn_user(
-        f"gap {fit.certificate.gap:.2e} is above tol {fit.certificate.tol:.2e} after {fit.n_iter} rounds "
-        f"(status {fit.status}, limit {fit.limit}): {advice}",
-        ConvergenceWarning,
-    )
-
-
-def solve_one(
-    solver: GroupSparsitySolver,
-    penalty: GroupSparsity,
-    tol: float,
-    monitor: Monitor,
-    *,
-    warn: bool = True,
-    keep_dual: bool = True,
-) -> Fit:
-    """Fit at one lam from the solver's present point, trivial problems included."""
-    problem = solver.problem
-
-    def run() -> Status:
-        if problem.null_loss == 0:
-            solver.start_from(np.zeros_like(solver.B))
-        elif np.any(penalty.radii(problem.n_features)):
-            return solver.solve(penalty.lam, tol, monitor)[1]
-        else:
-            solver.start_from(_least_squares(problem, np.arange(problem.n_features)))
-        return Status.CONVERGED
-
-    def result(status: Status | None) -> Fit:
-        known = solver if problem.null_loss > 0 and np.any(penalty.radii(problem.n_features)) else None
-        return finish(problem, penalty, solver.B, tol, monitor, status=status, solver=known, keep_dual=keep_dual)
-
-    return _drive(run, monitor, result, warn)
-
-
 def _solve_by_sweeps(problem: SquaredProblem, penalty: Penalty, B: Array, tol: float, monitor: Monitor) -> Fit:
     """Any penalty with a prox: block-coordinate descent in the Gram matrix, certified stationary."""
     gradient = problem.evaluate(B, free=np.arange(0), space=None)
@@ -338,36 +330,7 @@ def _solve_by_sweeps(problem: SquaredProblem, penalty: Penalty, B: Array, tol: f
         minimise_by_sweeps(state, kernel, 0.5 * tol, problem.null_loss, gradient_scale, monitor)
         return Status.CONVERGED
 
-    return _drive(run, monitor, lambda status: finish(problem, penalty, state.B, tol, monitor, status=status))
-
-
-def _drive(run: Callable[[], Status], monitor: Monitor, result: Callable[[Status | None], Fit], warn: bool = True) -> Fit:
-    """Run a solver under its limits; whatever stops it, the point it reached becomes the result."""
-    status = None
-    try:
-        with monitor.watch():
-            status = run()
-    except CallbackError as error:
-        raise SolveError(
-            f"{error} raised {error.__cause__!r}; the best result so far is in this error's .result", result(None)
-        ) from error.__cause__
-    if monitor.interrupted:
-        # Ctrl-C after the last round: the answer is complete, but a caller's loop must learn of it.
-        monitor.limit = Limit.INTERRUPT
-    fit = result(status)
-    if warn:
-        warn_unless_certified(fit)
-    return fit
-
-
-def _least_squares(problem: SquaredProblem, chosen: np.ndarray[Any, Any]) -> Array:
-    """Minimum-norm least squares on the chosen columns, as canonical coefficients."""
-    B = np.zeros((problem.n_features, problem.n_targets))
-    space = problem.space(chosen)
-    if space is not None:
-        B[chosen] = space.solve(problem.targets)
-        B[chosen] += space.correct(problem.targets - problem.design.predict(B))
-    return B
+    return drive(run, monitor, lambda status: finish(problem, penalty, state.B, tol, monitor, status=status))
 
 
 def _as_init(init: Any, problem: SquaredProblem) -> Array:

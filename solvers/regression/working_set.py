@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from solvers._blas import matmul
-from solvers.regression.certificates import row_norms
-from solvers.regression.descent import GramState, SampleState, State
 from solvers.regression.problem import Evaluation, SquaredProblem
+from solvers.regression.rows import row_norms
+from solvers.regression.states import GramState, SampleState, State
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Indices = np.ndarray[Any, np.dtype[np.intp]]
@@ -114,7 +114,7 @@ class WorkingSets:
 
     def _gram(self, places: Indices) -> Array:
         """Gram matrix of the cached columns at ``places``; what is missing of it is computed for all up to the last."""
-        old, size = self.known, int(places.max()) + 1
+        old, size = self.known, int(places.max(initial=-1)) + 1
         if size > old:
             if size > len(self.Q):
                 Q = np.empty((_capacity(size, len(self.Q)),) * 2)

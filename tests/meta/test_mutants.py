@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CHECKS = ["tests/unit/test_kernels.py", "tests/properties"]
+CONVEX = ("tests/unit/test_kernels.py", "tests/properties/test_group_sparsity.py", "tests/properties/test_working_sets.py")
+CONCAVE = ("tests/unit/test_bridge.py", "tests/reference/test_shrinknet_gradient.py", "tests/properties/test_shrinknet.py")
 
 
 @dataclass(frozen=True)
@@ -26,17 +27,18 @@ class Mutant:
     file: str
     original: str
     planted: str
+    checks: tuple[str, ...] = CONVEX
 
 
 MUTANTS = [
-    Mutant("gradient updated with the wrong sign", "descent.py", "G[i, t] -= slope * z[t]", "G[i, t] += slope * z[t]"),
+    Mutant("gradient updated with the wrong sign", "states.py", "G[i, t] -= slope * z[t]", "G[i, t] += slope * z[t]"),
     Mutant(
-        "block curvature missing a factor", "descent.py", "prox(penalty, z, 1.0 / q, j, new)", "prox(penalty, z, 0.5 / q, j, new)"
+        "block curvature missing a factor", "states.py", "prox(penalty, z, 1.0 / q, j, new)", "prox(penalty, z, 0.5 / q, j, new)"
     ),
-    Mutant("loss out of step with the coefficients", "descent.py", "self.loss - 0.5 * float(", "self.loss - float("),
-    Mutant("residual updated with the wrong sign", "descent.py", "R[i, t] -= x * z[t]", "R[i, t] += x * z[t]"),
+    Mutant("loss out of step with the coefficients", "states.py", "self.loss - 0.5 * float(", "self.loss - float("),
+    Mutant("residual updated with the wrong sign", "states.py", "R[i, t] -= x * z[t]", "R[i, t] += x * z[t]"),
     Mutant("conjugate gradients without the curvature of the norms", "newton.py", "/ n + V - np.sum(U * V", "/ n - np.sum(U * V"),
-    Mutant("line search accepts any step", "descent.py", "np.sum(radii * growth)) <= 0.0", "np.sum(radii * growth)) <= 1e9"),
+    Mutant("line search accepts any step", "polish.py", "curvature.change(W, step) <= 0.0", "curvature.change(W, step) <= 1e9"),
     Mutant("soft threshold without the step", "penalties.py", "radius = step * penalty.radii[j]", "radius = penalty.radii[j]"),
     Mutant("soft threshold shifted", "penalties.py", "if norm <= radius:", "if norm <= 1.5 * radius:"),
     Mutant(
@@ -106,8 +108,8 @@ MUTANTS = [
     Mutant(
         "refit on all columns",
         "solver.py",
-        "B = _least_squares(problem, fit.support)",
-        "B = _least_squares(problem, np.arange(problem.n_features))",
+        "B = least_squares(problem, fit.support)",
+        "B = least_squares(problem, np.arange(problem.n_features))",
     ),
     Mutant(
         "minimum norm forgotten",
@@ -115,13 +117,65 @@ MUTANTS = [
         "shortest[live] = matmul(rows, matmul(rows.T, particular[live]))",
         "shortest = 1.5 * particular",
     ),
+    Mutant("jump without its factor", "bridge.py", "return (2.0 * mu * (1.0 - q))", "return (mu * (1.0 - q))", CONCAVE),
+    Mutant("threshold of one entry shifted", "bridge.py", "return 1.0 + 0.5 * q", "return 1.0 + 0.4 * q", CONCAVE),
+    Mutant("2/3-threshold below the tie", "bridge.py", "if norm <= 2.0 * x:", "if norm <= 1.9 * x:", CONCAVE),
+    Mutant(
+        "2/3-thresholding without the step",
+        "bridge.py",
+        "mu = step * penalty.mu[j]\n    norm",
+        "mu = penalty.mu[j]\n    norm",
+        CONCAVE,
+    ),
+    Mutant("level of half-thresholding doubled", "bridge.py", "cut = 0.5 * mu / u", "cut = mu / u", CONCAVE),
+    Mutant(
+        "half-thresholding takes a worse local minimum", "bridge.py", "- squares) + mu * u", "- squares) + 0.9 * mu * u", CONCAVE
+    ),
+    Mutant("half-thresholding stops at one survivor", "bridge.py", "for k in range(1, n + 1):", "for k in range(1, 2):", CONCAVE),
+    Mutant("conjugate with the wrong exponent", "bridge.py", "** ((p + 1.0) / p)", "** (1.0 / p)", CONCAVE),
+    Mutant("penalty with the wrong exponent", "bridge.py", "* total ** (1.0 / (p + 1.0))", "* total ** (1.0 / p)", CONCAVE),
+    Mutant("search begins at the answer", "bridge.py", "low, high = 0.5 * mu", "low, high = mu", CONCAVE),
+    Mutant("slope of the norm with the wrong exponent", "bridge.py", "norm ** (-4.0 / 3.0)", "norm ** (-1.0 / 3.0)", CONCAVE),
+    Mutant(
+        "mu with the wrong factor", "shrinknet.py", "return (1.0 + 1.0 / self.p) * self.lams", "return 2.0 * self.lams", CONCAVE
+    ),
+    Mutant("beta with the wrong exponent", "shrinknet.py", "root = 1.0 / (self.p + 1.0)", "root = 1.0 / (self.p + 2.0)", CONCAVE),
+    Mutant(
+        "weights of beta forgotten",
+        "shrinknet.py",
+        "return self.lam * np.asarray(self.weights)",
+        "return np.full(n_features, self.lam)",
+        CONCAVE,
+    ),
+    Mutant("curvature of the bridge with the wrong exponent", "curvature.py", "* s**-self.q", "* s**-1.0", CONCAVE),
+    Mutant("bridge without its own bend", "curvature.py", "self.p * (self.p - 1.0)", "self.p * self.p", CONCAVE),
+    Mutant(
+        "change of the penalty to first order only",
+        "curvature.py",
+        "factors = np.expm1(np.log1p(np.maximum(growth, -1.0)) / (p + 1.0))",
+        "factors = growth / (p + 1.0)",
+        CONCAVE,
+    ),
+    Mutant(
+        "lambda_max too small",
+        "bridge_solver.py",
+        "low, high = factor, sufficient[j]",
+        "low, high = factor, 0.9 * sufficient[j]",
+        CONCAVE,
+    ),
+    Mutant("lambda_zero too small", "bridge_solver.py", "norms**q * self.problem", "0.1 * norms**q * self.problem", CONCAVE),
+    Mutant("the last start kept, not the best", "bridge_solver.py", "if objective < best:", "if True:", CONCAVE),
+    Mutant("strengths in the wrong units", "problem.py", "(penalty.q - 2.0) * np.log2", "(penalty.q - 1.0) * np.log2", CONCAVE),
+    Mutant("stationary without looking", "stationarity.py", "worst = max(worst, distance)", "pass", CONCAVE),
+    Mutant("weak correlations taken for none", "answers.py", "_UNCORRELATED = 1e-12", "_UNCORRELATED = 1e-3", CONCAVE),
+    Mutant("minimising sequence the wrong way", "fit.py", "scale = t if isinstance", "scale = 1.0 / t if isinstance", CONCAVE),
 ]
 
 
-def run_checks(folder: Path) -> subprocess.CompletedProcess[str]:
+def run_checks(folder: Path, checks: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     """The numerical tests on the copy in ``folder``, interpreted, stopping at the first failure."""
     environment = {**os.environ, "PYTHONPATH": str(folder), "NUMBA_DISABLE_JIT": "1", "HYPOTHESIS_PROFILE": "mutants"}
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", *CHECKS]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", *checks]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
 
@@ -135,8 +189,9 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_unchanged_copy_passes(copy: Path) -> None:
-    result = run_checks(copy)
+@pytest.mark.parametrize("checks", [CONVEX, CONCAVE], ids=["convex", "concave"])
+def test_the_unchanged_copy_passes(checks: tuple[str, ...], copy: Path) -> None:
+    result = run_checks(copy, checks)
     assert result.returncode == 0, result.stdout[-3000:]
 
 
@@ -146,6 +201,6 @@ def test_a_planted_bug_is_caught(mutant: Mutant, copy: Path) -> None:
     source = path.read_text(encoding="utf-8")
     assert source.count(mutant.original) >= 1, f"{mutant.file} no longer contains {mutant.original!r}"
     path.write_text(source.replace(mutant.original, mutant.planted), encoding="utf-8")
-    result = run_checks(copy)
+    result = run_checks(copy, mutant.checks)
     # 1: a test failed. Anything else (2: broken import, 5: nothing run) would be no catch.
     assert result.returncode == 1, result.stdout[-3000:]

@@ -31,6 +31,8 @@ from solvers import (
     MissingDependencyError,
     Path,
     Penalty,
+    RegularizedShrinkNet,
+    ShrinkNet,
     SolveError,
     Status,
     certify,
@@ -130,7 +132,15 @@ def pristine() -> SimpleNamespace:
     fit = solve(X, Y, penalty)
     path = solve_path(X, Y, n_lams=2)
     return SimpleNamespace(
-        X=X, Y=Y, s=np.linspace(0.0, 2.0, SHAPE[0]), penalty=penalty, fit=fit, refit=refit(fit, X, Y), path=path
+        X=X,
+        Y=Y,
+        s=np.linspace(0.0, 2.0, SHAPE[0]),
+        penalty=penalty,
+        fit=fit,
+        refit=refit(fit, X, Y),
+        path=path,
+        bridged=solve(X, Y, RegularizedShrinkNet(0.1, 0.1)),
+        own=solve(X, Y, Ridge(1.0)),
     )
 
 
@@ -142,16 +152,22 @@ def d(pristine, tmp_path) -> SimpleNamespace:
 def call(name: str, d: SimpleNamespace, **changes: Any) -> object:
     """A public function with good arguments, but for the changes."""
     data = {"X": d.X, "Y": d.Y, "sample_weight": d.s}
-    if name == "GroupSparsity":
-        return GroupSparsity(**{"lam": 0.1} | changes)
+    if name in PENALTIES:
+        return getattr(solvers, name)(**PENALTIES[name] | changes)
     if name == "predict":
         return d.fit.predict(**{"X": d.X} | changes)
     given = {"solve": {"penalty": d.penalty}, "solve_path": {"n_lams": 3}, "certify": {"fit": d.fit}, "refit": {"fit": d.fit}}
     return getattr(solvers, name)(**data | given.get(name, {}) | changes)
 
 
+PENALTIES: dict[str, dict[str, Any]] = {
+    "GroupSparsity": {"lam": 0.1},
+    "RegularizedShrinkNet": {"lam": 0.1, "lam2": 0.2},
+    "ShrinkNet": {"lam": 0.1},
+}
+WEIGHTED = ("GroupSparsity", "RegularizedShrinkNet")
 SOLVES = ("solve", "solve_path")
-FITS = (*SOLVES, "lambda_max")
+FITS = (*SOLVES, "lambda_max", "lambda_zero")
 ALL = (*FITS, "certify", "refit")
 
 
@@ -258,7 +274,8 @@ ARGUMENTS: list[tuple[tuple[str, ...], str, Any, type[Exception], str]] = [
     (SOLVES, "time_limit", NAN, InputError, "time_limit must be finite and at least 0, got nan"),
     (SOLVES, "time_limit", "1s", IncompatibleError, "time_limit must be a real number, got '1s' of type str"),
     (SOLVES, "callback", 3, IncompatibleError, "callback must be callable or None, got 3"),
-    (("certify",), "level", "best", InputError, "level must be 'auto' or 'gap', got 'best'"),
+    (("certify",), "level", "best", InputError, "level must be ... 'auto', 'gap' ... got 'best'"),
+    (("certify",), "level", "stationary", IncompatibleError, "level='stationary' ... got GroupSparsity: write level='auto'"),
     (("certify", "refit"), "fit", lambda d: d.X, IncompatibleError, "fit must be a Fit, as returned by solve, got ndarray"),
     (("certify", "refit"), "fit", lambda d: d.path, IncompatibleError, "fit must be a Fit, as returned by solve, got Path"),
     (
@@ -296,19 +313,31 @@ ARGUMENTS: list[tuple[tuple[str, ...], str, Any, type[Exception], str]] = [
     (FITS, "penalty", "l1", InputError, "penalty 'l1' is unknown: write GroupSparsity(0.1)"),
     (FITS, "penalty", 0.1, IncompatibleError, "penalty must be a Penalty such as GroupSparsity(0.1), got 0.1"),
     (FITS, "penalty", GroupSparsity, IncompatibleError, "penalty must be a Penalty such as GroupSparsity(0.1), got <class"),
-    (
-        ("solve_path",),
-        "penalty",
-        Ridge(1),
-        IncompatibleError,
-        "solve_path takes GroupSparsity, got Ridge: call solve for each lam",
+    *(
+        ((function,), "penalty", wrong, IncompatibleError, f"{function}{message}")
+        for function in ("solve_path", "lambda_max", "lambda_zero")
+        for wrong, message in (
+            (Ridge(1), " takes GroupSparsity, RegularizedShrinkNet or ShrinkNet, got Ridge"),
+            (
+                ShrinkNet(1),
+                ": ShrinkNet with free columns has the same infimum for every lam > 0; "
+                "write ShrinkNet(lam, unit_columns=True) or RegularizedShrinkNet(lam, lam2)",
+            ),
+        )
     ),
     (
-        ("lambda_max",),
+        ("lambda_zero",),
         "penalty",
-        Ridge(1),
+        RegularizedShrinkNet(1, 1, 0.5),
         IncompatibleError,
-        "lambda_max is known for GroupSparsity, got Ridge: choose lam by hand",
+        "lambda_zero is known for p >= 1, got p=0.5: lambda_max is the local threshold",
+    ),
+    (
+        FITS,
+        "penalty",
+        RegularizedShrinkNet(1, 1, weights=[1, 2]),
+        InputError,
+        "weights must have one entry per column of X: expected (5,), got (2,)",
     ),
     (
         FITS,
@@ -318,27 +347,61 @@ ARGUMENTS: list[tuple[tuple[str, ...], str, Any, type[Exception], str]] = [
         "weights must have one entry per column of X: expected (5,), got (2,)",
     ),
     (FITS, "penalty", GroupSparsity(1, []), InputError, "weights must have one entry per column of X: expected (5,), got (0,)"),
-    (("GroupSparsity",), "lam", -1.0, InputError, "lam must be finite and at least 0, got -1: lam=0 means unpenalised"),
-    (("GroupSparsity",), "lam", NAN, InputError, "lam must be finite and at least 0, got nan: lam=0 means unpenalised"),
-    (("GroupSparsity",), "lam", INF, InputError, "lam must be finite and at least 0, got inf: lam=0 means unpenalised"),
-    (("GroupSparsity",), "lam", "0.1", IncompatibleError, "lam must be a real number, got '0.1' of type str"),
-    (("GroupSparsity",), "lam", np.ones(2), IncompatibleError, "lam must be a real number, got array ... of type ndarray"),
-    (("GroupSparsity",), "lam", 1j, IncompatibleError, "lam must be a real number, got 1j of type complex"),
-    (("GroupSparsity",), "lam", True, IncompatibleError, "lam must be a real number, got True of type bool"),
-    (("GroupSparsity",), "lam", None, IncompatibleError, "lam must be a real number, got None of type NoneType"),
-    (("GroupSparsity",), "weights", [1, -2], InputError, "weights must not be negative, got weights[1] = -2"),
-    (("GroupSparsity",), "weights", [1, NAN], InputError, "weights must be finite, got nan at [1]"),
-    (("GroupSparsity",), "weights", ["a"], InputError, "weights must be numeric, got dtype <U1: convert or encode it first"),
-    (("GroupSparsity",), "weights", [1j], InputError, "weights must be real, got complex128: write weights.real"),
-    (("GroupSparsity",), "weights", [[1, 2]], InputError, "weights must have shape (2,), one weight per column of X, got (1, 2)"),
-    (("GroupSparsity",), "weights", 2.0, InputError, "weights must have shape (1,), one weight per column of X, got ()"),
+    ((*PENALTIES,), "lam", -1.0, InputError, "lam must be finite and at least 0, got -1: lam=0 means unpenalised"),
+    ((*PENALTIES,), "lam", NAN, InputError, "lam must be finite and at least 0, got nan: lam=0 means unpenalised"),
+    ((*PENALTIES,), "lam", INF, InputError, "lam must be finite and at least 0, got inf: lam=0 means unpenalised"),
+    ((*PENALTIES,), "lam", "0.1", IncompatibleError, "lam must be a real number, got '0.1' of type str"),
+    ((*PENALTIES,), "lam", np.ones(2), IncompatibleError, "lam must be a real number, got array ... of type ndarray"),
+    ((*PENALTIES,), "lam", 1j, IncompatibleError, "lam must be a real number, got 1j of type complex"),
+    ((*PENALTIES,), "lam", True, IncompatibleError, "lam must be a real number, got True of type bool"),
+    ((*PENALTIES,), "lam", None, IncompatibleError, "lam must be a real number, got None of type NoneType"),
+    (WEIGHTED, "weights", [1, -2], InputError, "weights must not be negative, got weights[1] = -2"),
+    (WEIGHTED, "weights", [1, NAN], InputError, "weights must be finite, got nan at [1]"),
+    (WEIGHTED, "weights", ["a"], InputError, "weights must be numeric, got dtype <U1: convert or encode it first"),
+    (WEIGHTED, "weights", [1j], InputError, "weights must be real, got complex128: write weights.real"),
+    (WEIGHTED, "weights", [[1, 2]], InputError, "weights must have shape (2,), one weight per column of X, got (1, 2)"),
+    (WEIGHTED, "weights", 2.0, InputError, "weights must have shape (1,), one weight per column of X, got ()"),
     (
-        ("GroupSparsity",),
+        WEIGHTED,
         "weights",
         csr_matrix([[1.0]]),
         IncompatibleError,
         "weights is a sparse matrix ... write weights.toarray()",
     ),
+    *(
+        (
+            ("RegularizedShrinkNet",),
+            "weights",
+            wrong,
+            InputError,
+            "weights must be positive: with weight 0 beta_j grows ... write GroupSp",
+        )
+        for wrong in ([1, 0], [0.0], np.zeros(3))
+    ),
+    *(
+        (
+            ("RegularizedShrinkNet",),
+            "lam2",
+            wrong,
+            InputError,
+            f"lam2 must be finite and greater than 0, got {wrong:g}: without it no minimiser exists: write ShrinkNet(lam)",
+        )
+        for wrong in (0, -1, NAN, INF)
+    ),
+    *(
+        (
+            ("RegularizedShrinkNet",),
+            "p",
+            wrong,
+            InputError,
+            f"p must be finite and greater than 0, got {wrong:g}: the draft recommends p=2 or p=1",
+        )
+        for wrong in (0, -2, NAN, INF)
+    ),
+    (("RegularizedShrinkNet",), "lam2", None, IncompatibleError, "lam2 must be a real number, got None of type NoneType"),
+    (("RegularizedShrinkNet",), "p", "2", IncompatibleError, "p must be a real number, got '2' of type str"),
+    (("ShrinkNet",), "unit_columns", 1, IncompatibleError, "unit_columns must be True or False, got 1"),
+    (("ShrinkNet",), "unit_columns", None, IncompatibleError, "unit_columns must be True or False, got None"),
 ]
 
 # Calls that a table of arguments cannot hold.
@@ -412,6 +475,38 @@ OTHER_CALLS: list[tuple[Callable[[SimpleNamespace], object], type[Exception], st
     (lambda d: call("solve", d, X=np.ma.masked_greater(d.X, 1.0)), InputError, "X is a masked array: write X.filled(value)"),
     (lambda d: call("solve", d, X=[[10**400, 1.0]]), InputError, "X must be finite in float64, got a number beyond"),
     (lambda d: implements(prox, Bare)(fail), IncompatibleError, "kernel_class must be a NamedTuple class, got"),
+    (
+        lambda d: d.fit.minimising_sequence(0.5),
+        IncompatibleError,
+        "minimising_sequence is for fits without a minimiser, got status certified: use A and beta",
+    ),
+    (lambda d: d.bridged.minimising_sequence(0.5), IncompatibleError, "minimising_sequence is for fits without a minimiser, got"),
+    (lambda d: d.bridged.minimising_sequence(0), InputError, "t must be finite and greater than 0, got 0"),
+    (lambda d: d.bridged.minimising_sequence("a"), IncompatibleError, "t must be a real number, got 'a' of type str"),
+    (lambda d: d.bridged.penalty.with_lam(-1), InputError, "lam must be finite and at least 0, got -1"),
+    (lambda d: d.bridged.penalty.value(np.ones(3)), InputError, "coef must have"),
+    (
+        lambda d: certify(d.bridged, d.X, d.Y, level="gap"),
+        IncompatibleError,
+        "level='gap' ... got RegularizedShrinkNet: write level=",
+    ),
+    (lambda d: certify(d.own, d.X, d.Y, level="gap"), IncompatibleError, "level='gap' ... got Ridge: write level='auto'"),
+    (lambda d: certify(d.own, d.X, d.Y, level="global"), IncompatibleError, "level='global' ... got Ridge"),
+    (
+        lambda d: certify(replace(d.bridged, penalty=RegularizedShrinkNet(0.1, 0.1, 0.5)), d.X, d.Y, level="global"),
+        IncompatibleError,
+        "level='global' needs p >= 1, got p=0.5",
+    ),
+    (
+        lambda d: call("solve", d, penalty=RegularizedShrinkNet(0.1, 0.1), callback=fail),
+        SolveError,
+        "callback raised ZeroDivisionError('on purpose') ... error's .result",
+    ),
+    (
+        lambda d: certify(d.bridged, d.X, d.Y, level="global", tol=0, callback=fail),
+        SolveError,
+        "callback raised ZeroDivisionError('on purpose') ... the certificate so far is in this error's .result",
+    ),
 ]
 
 
@@ -466,7 +561,7 @@ def test_wrong_input_is_refused_with_advice(wrong, error, message, d, pristine):
     assert_unchanged(d, pristine)
 
 
-@pytest.mark.parametrize("function", [*ALL, "predict", "GroupSparsity"])
+@pytest.mark.parametrize("function", [*ALL, "predict", *PENALTIES])
 def test_right_input_is_taken_and_left_as_it_was(function, d, pristine):
     call(function, d)
     assert_unchanged(d, pristine)
@@ -603,6 +698,26 @@ def test_a_penalty_of_ones_own_is_broken_off_alike(shape, keywords, limit):
         fit = solve(X, Y, Ridge(1e-3), tol=TOL, **keywords)
     assert (fit.status, fit.limit) == (Status.FEASIBLE, limit)
     assert fit.objective <= fit.null_loss
+
+
+@stops
+@shapes
+@pytest.mark.parametrize("p", [1, 2])
+def test_regularised_shrinknet_is_broken_off_alike_and_taken_up_again(p, shape, keywords, limit):
+    X, Y, _ = problem(shape)
+    penalty = RegularizedShrinkNet(1.0, 0.1, p)
+    penalty = penalty.with_lam(lambda_max(X, Y, penalty) / 50)
+    with pytest.warns(ConvergenceWarning, match="after 1 rounds"):
+        fit = solve(X, Y, penalty, tol=1e-10, **keywords)
+    assert (fit.status, fit.limit, fit.n_iter) == (Status.FEASIBLE, limit, 1)
+    assert not fit.certificate.holds
+    assert fit.objective <= fit.null_loss
+    assert certify(fit, X, Y).upper == pytest.approx(fit.objective, rel=1e-10)
+    np.testing.assert_array_equal(fit.coef, fit.A * fit.beta)
+    finished = solve(X, Y, penalty, tol=1e-10, init=fit)
+    assert finished.certificate.holds
+    assert finished.limit is Limit.NONE
+    assert finished.objective <= fit.objective
 
 
 def test_no_warning_where_all_that_float64_gives_was_asked_for():

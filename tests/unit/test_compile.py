@@ -72,9 +72,9 @@ def test_an_edit_in_another_file_does_not(name, copy, edit):
 
 def test_a_kernel_source_that_moves_changes_the_digest(copy):
     before = kernel_digest(copy)
-    (copy / "regression" / "descent.py").rename(copy / "regression" / "descending.py")
+    (copy / "regression" / "states.py").rename(copy / "regression" / "descending.py")
     moved = kernel_digest(copy)
-    (copy / "regression" / "descending.py").rename(copy / "regression" / "descent.py")
+    (copy / "regression" / "descending.py").rename(copy / "regression" / "states.py")
     assert moved != before
     assert kernel_digest(copy) == before
 
@@ -112,7 +112,7 @@ def uses_the_compile_layer(path: Path) -> bool:
 
 def test_every_file_that_is_compiled_is_a_kernel_source():
     compiled = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py") if uses_the_compile_layer(path)}
-    assert {"_compile.py", "regression/penalties.py", "regression/descent.py"} <= compiled
+    assert {"_compile.py", "regression/penalties.py", "regression/states.py"} <= compiled
     assert compiled <= set(SOURCES)
 
 
@@ -268,7 +268,7 @@ def test_a_kernel_for_a_class_of_the_package_is_kept(decorating):
 
 
 def test_a_kernel_keeps_name_and_docstring():
-    from solvers.regression.descent import sweep
+    from solvers.regression.states import sweep
 
     assert sweep.__name__ == "sweep"
     assert "cyclic pass" in (sweep.__doc__ or "")
@@ -371,7 +371,7 @@ coef = fit.coef.tolist()
 
 SWEEP = """
 import numpy as np
-from solvers.regression.descent import sweep
+from solvers.regression.states import sweep
 from solvers.regression.penalties import GroupSparsityKernel
 B, G = np.zeros((3, 1)), np.array([[1.0], [2.0], [3.0]])
 sweep(np.eye(3), GroupSparsityKernel(np.full(3, 0.5)), B, G)

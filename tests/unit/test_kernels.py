@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from solvers import GroupSparsity, Status, lambda_max, prox, solve, subdiff_distance, value
-from solvers.regression.certificates import row_norms
-from solvers.regression.descent import GramState, SampleState, polish, sweep
+from solvers.regression.curvature import GroupCurvature
 from solvers.regression.design import DenseDesign
 from solvers.regression.least_squares import ColumnSpace
 from solvers.regression.newton import newton_direction, newton_direction_by_cg
 from solvers.regression.penalties import GroupSparsityKernel, column_norms
+from solvers.regression.polish import polish
+from solvers.regression.rows import row_norms
+from solvers.regression.states import GramState, SampleState, sweep
 
 ENTRIES = st.floats(-1e3, 1e3, allow_subnormal=False).filter(lambda v: v == 0 or abs(v) > 1e-3)
 VECTORS = arrays(np.float64, st.integers(1, 5), elements=ENTRIES)
@@ -118,7 +120,7 @@ def test_sweeps_and_polish_descend_and_keep_gradient_and_loss_in_step(seed: int)
     for _ in range(4):
         state.sweep(kernel)
         values.append(_objective(state, R, kernel))
-        polish(state, kernel.radii)
+        polish(state, GroupCurvature(kernel.radii))
         values.append(_objective(state, R, kernel))
         assert np.allclose(state.G, R - state.Q @ state.B, atol=1e-13)
         assert abs(state.loss - (start + np.sum(state.B * (0.5 * state.Q @ state.B - R)))) <= 1e-13

@@ -1,0 +1,149 @@
+"""What Newton steps need of a penalty on its support: second derivatives, changes without cancellation, where groups vanish."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+from solvers.regression.newton import newton_direction, newton_direction_by_cg, newton_direction_by_targets
+from solvers.regression.rows import row_norms
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+Indices = np.ndarray[Any, np.dtype[np.intp]]
+
+
+class Curvature(Protocol):
+    """A penalty near the non-zero rows ``W (k, n_targets)`` of the coefficients."""
+
+    def on(self, support: Indices) -> Self:
+        """The same for some of the rows."""
+        ...
+
+    def direction(self, Q: Array, W: Array, G: Array) -> Array | None:
+        """Newton direction for the Gram matrix ``Q (k, k)`` and the loss's negative gradient ``G``; None where there is none."""
+        ...
+
+    def direction_by_cg(self, A: Array, n: float, W: Array, G: Array) -> Array | None:
+        """About the same for the columns ``A (n_samples, k)``, without their Gram matrix."""
+        ...
+
+    def change(self, W: Array, step: Array) -> float:
+        """What the penalty gains on the way from ``W`` to ``W + step``, to full relative accuracy."""
+        ...
+
+    def crossings(self, W: Array, direction: Array) -> Array:
+        """Step lengths at which rows, shape (k, 1), or entries, (k, n_targets), reach zero; infinite where they never do."""
+        ...
+
+    def excess(self, W: Array, G: Array) -> float:
+        """Largest distance of a row of ``G`` from the penalty's gradient, relative to that gradient."""
+        ...
+
+
+class GroupCurvature:
+    """``sum_j radius_j ||W_j||``."""
+
+    def __init__(self, radii: Array) -> None:
+        self.radii = radii
+
+    def on(self, support: Indices) -> GroupCurvature:
+        return GroupCurvature(self.radii[support])
+
+    def direction(self, Q: Array, W: Array, G: Array) -> Array | None:
+        return newton_direction(Q, W, G, self.radii)
+
+    def direction_by_cg(self, A: Array, n: float, W: Array, G: Array) -> Array | None:
+        return newton_direction_by_cg(A, n, W, G, self.radii)
+
+    def change(self, W: Array, step: Array) -> float:
+        """Sum of ``||w + d|| - ||w|| = <2w + d, d> / (||w + d|| + ||w||)``."""
+        growth = np.sum((2.0 * W + step) * step, axis=1) / (row_norms(W + step) + row_norms(W))
+        return float(np.sum(self.radii * growth))
+
+    def crossings(self, W: Array, direction: Array) -> Array:
+        return row_crossings(W, direction)
+
+    def excess(self, W: Array, G: Array) -> float:
+        residual = G - (self.radii / row_norms(W))[:, np.newaxis] * W
+        return float(np.max(row_norms(residual) / self.radii))
+
+
+class BridgeCurvature:
+    """``sum_j mu_j ||W_j||_p^q``, ``q = p / (p + 1)``.
+
+    With ``s = sum_t |w_t|^p`` and ``c = mu / (p + 1) s^(-q)`` a row has gradient ``c v``, ``v_t = p |w_t|^(p-1) sign(w_t)``, and
+    Hessian ``diag(c p (p-1) |w_t|^(p-2)) - (q c / s) v v'``. Entries that are zero stay zero where p <= 1.
+    """
+
+    def __init__(self, mu: Array, p: float) -> None:
+        self.mu, self.p, self.q = mu, p, p / (p + 1.0)
+
+    def on(self, support: Indices) -> BridgeCurvature:
+        return BridgeCurvature(self.mu[support], self.p)
+
+    def direction(self, Q: Array, W: Array, G: Array) -> Array | None:
+        with np.errstate(all="ignore"):
+            step = self._direction(Q, W, G)
+        return step if step is not None and np.all(np.isfinite(step)) else None
+
+    def _direction(self, Q: Array, W: Array, G: Array) -> Array | None:
+        if self.p == 2.0:
+            slopes = self.mu * self.q * row_norms(W) ** (self.q - 1.0)
+            return newton_direction(Q, W, G, slopes, bend=2.0 - self.q)
+        live = W != 0 if self.p <= 1.0 else np.ones_like(W, dtype=bool)
+        v, c, s = self._slopes(W)
+        diagonal = c * (self.p * (self.p - 1.0)) * np.abs(W) ** (self.p - 2.0)
+        # A zero entry is infinitely curved for 1 < p < 2: a finite curvature far above all others holds it as well.
+        ceiling = 1e12 * max(float(np.max(np.diag(Q))), np.finfo(float).tiny)
+        diagonal = np.nan_to_num(diagonal, nan=0.0, posinf=ceiling).clip(-ceiling, ceiling)
+        return newton_direction_by_targets(Q, live, diagonal, np.sqrt(self.q * c / s) * v, G - c * v)
+
+    def direction_by_cg(self, A: Array, n: float, W: Array, G: Array) -> Array | None:
+        """None: supports beyond twice the number of samples are met on the way only, and sweeps reduce them."""
+        return None
+
+    def change(self, W: Array, step: Array) -> float:
+        """From the relative growth of ``s``, as ``phi(w) expm1(log1p(growth) / (p + 1))``."""
+        p = self.p
+        _, _, s = self._slopes(W)
+        with np.errstate(all="ignore"):
+            if p == 2.0:
+                growth = np.sum((2.0 * W + step) * step, axis=1) / s[:, 0]
+            else:
+                ratio = step / W
+                logs = np.where(ratio > -1.0, np.log1p(ratio), np.log(np.abs(1.0 + ratio)))
+                powers = np.abs(W) ** p * np.expm1(p * logs)
+                growth = np.sum(np.where(W == 0, np.abs(step) ** p, powers), axis=1) / s[:, 0]
+            factors = np.expm1(np.log1p(np.maximum(growth, -1.0)) / (p + 1.0))
+        return float(np.sum(self.mu * s[:, 0] ** (1.0 / (p + 1.0)) * factors))
+
+    def crossings(self, W: Array, direction: Array) -> Array:
+        if self.p > 1.0:
+            return row_crossings(W, direction)
+        towards = W * direction < 0
+        return np.divide(-W, direction, out=np.full_like(W, np.inf), where=towards)
+
+    def excess(self, W: Array, G: Array) -> float:
+        v, c, _ = self._slopes(W)
+        residual = G - c * v
+        if self.p <= 1.0:
+            residual = np.where(W != 0, residual, 0.0)
+        with np.errstate(all="ignore"):
+            return float(np.max(row_norms(residual) / row_norms(c * v)))
+
+    def _slopes(self, W: Array) -> tuple[Array, Array, Array]:
+        """``v``, ``c`` and ``s``, the last two of shape (k, 1)."""
+        sizes = np.abs(W)
+        # A start may be absurdly large: steps from there come out infinite and are refused.
+        with np.errstate(all="ignore"):
+            v = np.where(W != 0, self.p * sizes ** (self.p - 1.0), 0.0) * np.sign(W)
+            s = np.sum(sizes**self.p, axis=1, keepdims=True)
+            return v, self.mu[:, np.newaxis] / (self.p + 1.0) * s**-self.q, s
+
+
+def row_crossings(W: Array, direction: Array) -> Array:
+    """Lengths at which ``<w + length d, w> = 0``, shape (k, 1)."""
+    towards = np.sum(W * direction, axis=1, keepdims=True)
+    squares = np.sum(W * W, axis=1, keepdims=True)
+    return np.divide(-squares, towards, out=np.full_like(towards, np.inf), where=towards < 0)
