@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Okabe and Ito's colours stay apart for colour-blind readers.
-BLUE, ORANGE, GREY, INK = "#0072B2", "#D55E00", "#6b7280", "#1f2937"
+BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+GREY, LIGHT, INK = "#6b7280", "#c5cad3", "#1f2937"
 
 # Chosen so that text stays readable where a phone shows the figure at two thirds of this size.
 _SIZE = (5.6, 4.5)

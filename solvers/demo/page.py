@@ -12,6 +12,8 @@ from solvers.results import Certificate, Status
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from solvers.demo.data import Dataset
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -25,11 +27,14 @@ class Evidence:
         What is known about the answer.
     certificate : Certificate
         The evidence, as the solver returned it.
+    curve : str
+        To which curve of its page the answer belongs; empty for none.
     """
 
     of: str
     status: Status
     certificate: Certificate
+    curve: str = ""
 
     @property
     def strain(self) -> float:
@@ -164,11 +169,14 @@ class Context:
         ``progress(share, doing)`` tells how much of the page is done, from 0 to 1, and what comes next.
     stopped : callable
         Whether to stop at the next good moment and return what there is.
+    data : Dataset or None
+        The user's own data, for pages that can take it.
     """
 
     seed: int = 0
     progress: Callable[[float, str], None] = field(default=_ignore)
     stopped: Callable[[], bool] = field(default=_never)
+    data: Dataset | None = None
 
 
 PageMaker = Callable[[Context], Page]

@@ -95,7 +95,22 @@ def make_manifest(pages: Sequence[Page], run: Run, wall_time: float) -> dict[str
         "complete": run.complete,
         "certificates": {"issued": len(of_page), "holding": sum(one.certificate.holds for _, one in of_page)},
         "worst_certificate": None if weakest is None else {"page": slug} | _certificate(weakest),
-        "pages": [{"slug": page.slug, "title": page.title, "complete": page.complete, "files": _files(page)} for page in pages],
+        "pages": [_page(page) for page in pages],
+    }
+
+
+def _page(page: Page) -> dict[str, Any]:
+    names = dict.fromkeys(one.curve for one in page.evidence if one.curve)
+    curves = [_curve(name, [one for one in page.evidence if one.curve == name]) for name in names]
+    return {"slug": page.slug, "title": page.title, "complete": page.complete, "files": _files(page), "curves": curves}
+
+
+def _curve(name: str, evidence: Sequence[Evidence]) -> dict[str, Any]:
+    weakest = worst(evidence)
+    return {
+        "curve": name,
+        "certificates": {"issued": len(evidence), "holding": sum(one.certificate.holds for one in evidence)},
+        "worst_certificate": None if weakest is None else _certificate(weakest),
     }
 
 
@@ -176,8 +191,9 @@ def _head(manifest: dict[str, Any]) -> str:
     stopped = "" if manifest["complete"] else warning
     return f"""<header>
 <h1>Experiments of the papers, computed anew</h1>
-<p class="soft">Every number comes with a certificate: evidence, recomputed from the data after the solver is done, of how far the
-answer can be from the best possible one. It holds where its gap is at most the tolerance.</p>
+<p class="soft">Every number comes with a certificate: evidence, recomputed from the data after the solver is done. A duality gap
+bounds how far the answer can be from the best possible one; stationarity says that no single input's column can be improved. A
+certificate holds where its gap is at most the tolerance.</p>
 {stopped}{_facts(manifest)}</header>
 """
 
@@ -187,7 +203,7 @@ def _facts(manifest: dict[str, Any]) -> str:
     verdict = "good" if counts["holding"] == counts["issued"] else "bad"
     facts = [("Certificates", f'<span class="{verdict}">{counts["holding"]} of {counts["issued"]} hold</span>', "")]
     if weakest is not None:
-        where = f"tol {float(weakest['tol']):.0e}; {weakest['of']}"
+        where = f"{weakest['kind'].replace('_', ' ')}, tol {float(weakest['tol']):.0e}; {weakest['of']}"
         facts.append(("Worst certificate", f"gap {float(weakest['gap']):.1e}", where))
     facts.append(("Wall time", f"{manifest['wall_time_seconds']:.1f} s", f"{manifest['cpus']} CPUs; compiling included"))
     facts.append(("Seed", str(manifest["seed"]), ""))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from solvers._arrays import as_count
+from solvers.demo.data import Dataset
 from solvers.demo.page import Context, Evidence, Page, PageMaker, worst
 from solvers.demo.report import Run, write_report
 from solvers.demo.tradeoff import tradeoff_page
-from solvers.errors import InputError, require
+from solvers.errors import IncompatibleError, InputError, require
 
 PAGES: tuple[PageMaker, ...] = (tradeoff_page,)
 """The makers of the pages, in the order of the report."""
@@ -54,10 +55,11 @@ def run_demo(
     out: str | os.PathLike[str] = "report",
     *,
     seed: int = 0,
+    data: Dataset | None = None,
     on_progress: Callable[[float, str], None] | None = None,
     stopped: Callable[[], bool] | None = None,
 ) -> DemoResult:
-    """Reproduce the papers' experiments on data that comes with scikit-learn, and write a report. No network is used.
+    """Reproduce the papers' experiments and write a report. No network is used.
 
     Parameters
     ----------
@@ -65,6 +67,8 @@ def run_demo(
         Folder of the report; made where missing. Files of an earlier report are overwritten.
     seed : int
         For everything drawn at random; at least 0.
+    data : Dataset, optional
+        What the loss/sparsity trade-off is computed on, from `read_data` or `fetch_data`; scikit-learn's digits where omitted.
     on_progress : callable, optional
         Called with the share that is done, from 0 to 1, and what is being done.
     stopped : callable, optional
@@ -78,7 +82,7 @@ def run_demo(
     Raises
     ------
     InputError, IncompatibleError
-        If ``out`` is a file, or ``seed`` is negative or no integer.
+        If ``out`` is a file, ``seed`` is negative or no integer, or ``data`` no `Dataset`.
     MissingDependencyError
         If scikit-learn or matplotlib is not installed.
 
@@ -91,27 +95,29 @@ def run_demo(
     """
     began = time.perf_counter()
     seed = as_count(seed, "seed", minimum=0)
+    if data is not None and not isinstance(data, Dataset):
+        raise IncompatibleError(f"data must be a Dataset, got {type(data).__name__}: write read_data(path)")
     folder = _make_folder(out)
     for package in ("sklearn", "matplotlib"):
         require(package, extra="demo", purpose="the demo")
-    is_stopped = stopped or (lambda: False)
-    pages = tuple(_make_pages(seed, on_progress, is_stopped))
+    context = Context(seed=seed, stopped=stopped or (lambda: False), data=data)
+    pages = tuple(_make_pages(context, on_progress))
     complete = len(pages) == len(PAGES) and all(page.complete for page in pages)
     run = Run(seed=seed, began=began, complete=complete)
     index, wall_time = write_report(folder, pages, run)
     return DemoResult(index, tuple(one for page in pages for one in page.evidence), complete, wall_time)
 
 
-def _make_pages(seed: int, on_progress: Callable[[float, str], None] | None, stopped: Callable[[], bool]) -> Iterator[Page]:
+def _make_pages(context: Context, on_progress: Callable[[float, str], None] | None) -> Iterator[Page]:
     for index, make in enumerate(PAGES):
-        if stopped():
+        if context.stopped():
             return
 
         def progress(share: float, doing: str, index: int = index) -> None:
             if on_progress is not None:
                 on_progress((index + share) / len(PAGES), doing)
 
-        yield make(Context(seed=seed, progress=progress, stopped=stopped))
+        yield make(replace(context, progress=progress))
 
 
 def _make_folder(out: str | os.PathLike[str]) -> Path:

@@ -6,76 +6,100 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from solvers.demo.drawing import BLUE, INK, ORANGE, draw
+from solvers.demo.data import Families
+from solvers.demo.drawing import BLUE, GREEN, LIGHT, ORANGE, PINK, draw
 from solvers.demo.page import Plate
+from solvers.demo.tradeoff_curves import normalised
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from solvers.demo.tradeoff_curves import Tradeoff
+
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
-# Light to dark towards the right half; apart in lightness, so that they need no colour to be told from each other.
-_COLUMN_COLOURS = ("#c9b458", "#8a8678", "#3f6fa8", "#00204d")
-_COLUMN_NAMES = ("1 (outermost)", "2", "3", "4 (innermost)")
+# Light to dark; apart in lightness, so that they need no colour to be told from each other.
+_FAMILY_COLOURS = ("#c9b458", "#8a8678", "#3f6fa8", "#00204d")
+_LONGEST_NAME = 20
+_SHRINKNET_STYLES = (("^--", GREEN), ("D:", PINK))
 
 
-def draw_tradeoff(sparsity: Array, path_loss: Array, refit_loss: Array, distinct: list[int], half: int) -> Plate:
-    """Loss against sparsity, along the path and refitted; ``half`` is the fit whose refit is pointed at."""
+def draw_tradeoff(tradeoff: Tradeoff) -> Plate:
+    """Loss against sparsity: group sparsity, refitted, and the ShrinkNets."""
+    group, refitted = tradeoff.group, normalised(tradeoff.refits)
+    distinct, half = group.first_of_support, group.nearest(0.5)
 
     def paint(ax: Axes) -> None:
-        ax.plot(sparsity, path_loss, "o-", color=BLUE, markersize=3.5, linewidth=1.6, label="group-sparsity path")
-        ax.plot(
-            sparsity[distinct],
-            refit_loss[distinct],
-            "s-",
-            color=ORANGE,
-            markersize=4.5,
-            linewidth=1.6,
-            label="refitted on its support",
-        )
-        _point_at(ax, sparsity[half], path_loss[half], refit_loss[half])
+        line: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.5}
+        ax.plot(group.sparsity, group.losses, "o-", color=BLUE, markersize=3.5, linewidth=1.6, label=group.name)
+        squares = group.sparsity[distinct], refitted[distinct]
+        ax.plot(*squares, "s-", color=ORANGE, markersize=5.5, linewidth=1.6, label=f"{group.name}, refitted", **line)
+        for curve, (style, colour) in zip(tradeoff.shrinknets, _SHRINKNET_STYLES, strict=False):
+            best = curve.best_of_count
+            points = curve.sparsity[best], curve.losses[best]
+            ax.plot(*points, style, color=colour, markersize=5.5, linewidth=1.3, label=curve.name, **line)
         ax.set_xlim(-0.02, 1.03)
         ax.set_title("Loss against sparsity")
         ax.set_xlabel("sparsity (share of inputs removed)")
         ax.set_ylabel("normalised loss")
         ax.legend(loc="upper left", handlelength=1.8)
 
+    shown = [f"the refitted path {refitted[half]:.3f}"]
+    shown += [f"{curve.name} {curve.losses[curve.nearest(0.5)]:.3f}" for curve in tradeoff.shrinknets]
     return draw(
         "tradeoff",
         paint,
-        alt=f"Two curves of loss against sparsity. With {1 - sparsity[half]:.0%} of the inputs kept the path has loss "
-        f"{path_loss[half]:.3f} and the refitted path {refit_loss[half]:.3f}; the refitted curve is nowhere above the other.",
-        caption="Every circle is one certified fit of the path, every square the least-squares fit on the inputs that such a fit "
-        "keeps. Circles above each other keep equally many inputs and differ in λ.",
+        alt=f"{len(shown) + 1} curves of loss against sparsity. With about {1 - group.sparsity[half]:.0%} of the inputs kept the "
+        f"group-sparsity path has loss {group.losses[half]:.3f}, {', '.join(shown)}.",
+        caption="Every circle is one certified fit of the group-sparsity path, every square the least-squares fit on the inputs "
+        "that such a fit keeps. Circles above each other keep equally many inputs and differ in λ; of ShrinkNet's fits "
+        "(triangles, diamonds) only the one with the least loss is shown for each number of inputs.",
     )
 
 
-def _point_at(ax: Axes, x: float, above: float, below: float) -> None:
-    ax.annotate("", (x, below), (x, above), arrowprops={"arrowstyle": "->", "color": INK, "shrinkA": 3, "shrinkB": 3})
-    words = f"from {above:.3f} to {below:.3f}\nby refitting alone"
-    # Below the lower curve, which rises to the right, there is always room.
-    ax.annotate(words, (x, below), xytext=(8, -12), textcoords="offset points", va="top", fontsize=10.5)
-
-
-def draw_norms(ratios: Array, norms: Array) -> Plate:
-    """Norm of each input's coefficients, ``norms (n_lams, 32)``, as the penalty ``ratios`` = lam / lambda_max grows weaker."""
+def draw_norms(tradeoff: Tradeoff) -> Plate:
+    """Norm of each input's coefficients as the group-sparsity penalty grows weaker."""
+    ratios = tradeoff.group.lams / tradeoff.group.lams[0]
+    norms = np.array([np.linalg.norm(fit.coef, axis=0) for fit in tradeoff.group.fits])
+    families = tradeoff.data.families or first_to_enter(norms, tradeoff.data.inputs)
 
     def paint(ax: Axes) -> None:
-        for column in range(4):
-            ax.plot(ratios, norms[:, column::4], color=_COLUMN_COLOURS[column], linewidth=1.3)
-            ax.plot([], [], color=_COLUMN_COLOURS[column], linewidth=2.4, label=_COLUMN_NAMES[column])
+        ax.plot(ratios, norms[:, families.of < 0], color=LIGHT, linewidth=1.0)
+        for family, name in enumerate(families.names):
+            ax.plot(ratios, norms[:, families.of == family], color=_FAMILY_COLOURS[family], linewidth=1.3)
+            ax.plot([], [], color=_FAMILY_COLOURS[family], linewidth=2.4, label=name)
         ax.set_xscale("log")
         ax.set_xlim(1.0, 1e-3)
-        ax.set_ylim(0.0, 1.1 * max(1.0, float(np.max(norms))))
+        # Room for the legend above every curve.
+        ax.set_ylim(0.0, 1.4 * max(float(np.max(norms)), 1e-300))
         ax.set_title("When each input comes in")
         ax.set_xlabel(r"$\lambda\,/\,\lambda_{\max}$ (penalty grows weaker to the right)")
         ax.set_ylabel("norm of the input's coefficients")
-        ax.legend(loc="upper left", title="input's pixel column", alignment="left", fontsize=10.5, labelspacing=0.25)
+        if families.names:
+            ax.legend(loc="upper left", title=families.title, alignment="left", ncols=2, fontsize=10.5, labelspacing=0.25)
 
     return draw(
         "tradeoff_norms",
         paint,
-        alt="One curve for each of the 32 inputs: the norm of its coefficients is exactly zero until the penalty is weak enough, "
-        "then grows.",
-        caption="A curve on the axis is an input that is removed: its coefficients for all outputs are exactly zero.",
+        alt=f"One curve for each of the {norms.shape[1]} inputs: the norm of its coefficients is exactly zero until the penalty "
+        "is weak enough, then grows.",
+        caption="A curve on the axis is an input that group sparsity removes: its coefficients for all outputs are exactly zero.",
     )
+
+
+def first_to_enter(norms: Array, names: tuple[str, ...]) -> Families:
+    """The inputs that come in first, one family each; all others are in none (-1)."""
+    live = norms > 0
+    # Of those that come in at the same lam, the largest first.
+    entry = np.where(live.any(axis=0), np.argmax(live, axis=0), len(norms))
+    order = np.lexsort((-norms[np.minimum(entry, len(norms) - 1), np.arange(norms.shape[1])], entry))
+    chosen = [j for j in order[: len(_FAMILY_COLOURS)] if entry[j] < len(norms)][::-1]
+    of = np.full(norms.shape[1], -1, dtype=np.intp)
+    of[chosen] = np.arange(len(chosen))
+    return Families("first to come in, latest first", tuple(_shortened(names[j]) for j in chosen), of)
+
+
+def _shortened(name: str) -> str:
+    # Matplotlib hides labels that begin with an underscore, and reads dollars as formulas.
+    name = name.replace("$", r"\$").strip("_") or "unnamed"
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"

@@ -40,10 +40,11 @@ _CLOSE = 1.2
 _GROUP_STARTS = 20
 """Points of the group-sparsity path that are looked at, from its lambda_max to a thousandth of that."""
 
-_DIVE_COLUMNS = 64
-_DIVE_NODES = 200
+_DIVE_WORK = 10_000_000
+_DIVE_NODES, _LEAST_NODES, _DIVE_SWEEPS = 200, 10, 30
 _DIVE_TOL = 1e-6
-"""Columns up to which a solve ends with the first nodes of the global search, their number, and the improvement sought."""
+"""A solve ends with the first nodes of the global search: some ten milliseconds of them, where that is enough for a few; and the
+improvement that is sought, relative to the null loss."""
 
 _RIDGE = 1e-3
 """Strength of the ridge start, relative to the mean diagonal of the Gram matrix."""
@@ -168,7 +169,7 @@ class BridgeSolver:
             self.start_from(self._prepared[lam])
         else:
             self._follow(self._starts(mu), mu, monitor)
-            self._dive(mu, monitor)
+        self._dive(mu, monitor)
         fruitless, best, best_B = 0, np.inf, self.B
         while True:
             distance = self._distance(self.evaluate().gradient, mu)
@@ -205,12 +206,14 @@ class BridgeSolver:
 
     def _dive(self, mu: Array, monitor: Monitor) -> None:
         """Look for a better point by the first nodes of the global search: on few columns they nearly always find the best."""
-        p = self.penalty.p
-        if self.problem.n_features > _DIVE_COLUMNS or p not in (1.0, 2.0) or not isinstance(self.columns, FullGram):
+        p, (n_features, n_targets) = self.penalty.p, self.B.shape
+        work_per_node = _DIVE_SWEEPS * n_features**2 * n_targets * (1 if p == 2 else 10)
+        n_nodes = min(_DIVE_NODES, _DIVE_WORK // work_per_node)
+        if n_nodes < _LEAST_NODES or p not in (1.0, 2.0) or not isinstance(self.columns, FullGram):
             return
         objective, B = self._objective(mu), self.B
         search = Search(self.problem, mu, p, B, objective, _DIVE_TOL * self.problem.null_loss)
-        search.run(_DIVE_NODES)
+        search.run(n_nodes, _DIVE_SWEEPS)
         if search.bound.upper < objective:
             self._follow(iter([B, search.bound.B]), mu, monitor)
 
@@ -334,7 +337,6 @@ class BridgeSolver:
         def improve(lam: float, starts: Iterator[Array]) -> None:
             mu = self.strengths(lam)
             self._follow(starts, mu, monitor)
-            self._dive(mu, monitor)
             objective = self._objective(mu)
             if objective < objectives.get(lam, np.inf):
                 objectives[lam], self._prepared[lam] = objective, self.B.copy()

