@@ -90,7 +90,10 @@ def xi_half(r: float) -> float:
 
 @helper
 def xi(r: float, q: float) -> float:
-    """Largest root of ``xi + kappa xi^(q-1) = r`` for r >= 1 + kappa, by Newton's method; convex, from the right: monotone."""
+    """Largest root of ``xi + kappa xi^(q-1) = r``, where there is one, by Newton's method; convex, from the right: monotone.
+
+    It is at least 1 for r >= 1 + kappa and goes down to ``(q/2)^(1/(2-q))`` below that.
+    """
     kappa = 0.5 * q / (1.0 - q)
     root = r
     for _ in range(60):
@@ -99,7 +102,7 @@ def xi(r: float, q: float) -> float:
         root -= step
         if step <= 1e-16 * root:
             break
-    return max(1.0, root)
+    return root
 
 
 @helper

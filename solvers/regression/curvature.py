@@ -88,7 +88,8 @@ class BridgeCurvature:
         return step if step is not None and np.all(np.isfinite(step)) else None
 
     def _direction(self, Q: Array, W: Array, G: Array) -> Array | None:
-        if self.p == 2.0:
+        if self.p == 2.0 or W.shape[1] == 1:
+            # A function of the length of w: with one target for every p.
             slopes = self.mu * self.q * row_norms(W) ** (self.q - 1.0)
             return newton_direction(Q, W, G, slopes, bend=2.0 - self.q)
         live = W != 0 if self.p <= 1.0 else np.ones_like(W, dtype=bool)

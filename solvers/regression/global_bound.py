@@ -197,12 +197,14 @@ def explore(
         if not closed:
             # ------------------------------------------------------------------------------------------- cut the domains
             raw, size = bound_terms(R, V, G, kind, low, high, terms)
-            rest = record[0] - tolerance - (raw - rounding * size)
+            # What is cut is no better than the incumbent. (Cutting what is not better by the tolerance would leave boxes without
+            # the minimiser, whose bounds say nothing about it.)
+            rest = record[0] - (raw - rounding * size)
             for j in range(k):
                 g = dual_length(G[j], R.p)
                 if not narrow(R, j, g, rest + terms[j], kind, low, high):
                     closed = True
-                    bound = record[0] - tolerance
+                    bound = record[0]
                     break
         if closed:
             record[1] = min(record[1], bound)
