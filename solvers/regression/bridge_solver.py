@@ -9,11 +9,12 @@ import numpy as np
 
 from solvers._blas import cholesky, cholesky_solve, matmul
 from solvers._compile import kernel
-from solvers._progress import Interrupted, Monitor
+from solvers._progress import Monitor
 from solvers.regression.bridge import BridgeKernel, bridge_kernel, jump, threshold
 from solvers.regression.certificates import relative_gap
 from solvers.regression.curvature import BridgeCurvature
 from solvers.regression.descent import minimise_bridge
+from solvers.regression.exchange import best_moves
 from solvers.regression.global_bound import Search
 from solvers.regression.group_solver import GroupSparsitySolver
 from solvers.regression.penalties import GroupSparsity, prox, value
@@ -39,6 +40,11 @@ _CLOSE = 1.2
 
 _GROUP_STARTS = 20
 """Points of the group-sparsity path that are looked at, from its lambda_max to a thousandth of that."""
+
+_EXCHANGES = 60
+_MOVES = 8
+_WORTHWHILE = 1e-7
+"""Rounds of exchanges at most, moves tried at once, and the estimated gain (over the null loss) from which a move is tried."""
 
 _DIVE_WORK = 10_000_000
 _DIVE_NODES, _LEAST_NODES, _DIVE_SWEEPS = 200, 10, 30
@@ -81,7 +87,8 @@ class BridgeSolver:
 
     Local search cannot be avoided (zero is a local minimiser of every column); these starts are followed, and the best point is
     kept: the given one, zero, the best single column, a ridge solution, and the point of the group-sparsity path with the lowest
-    objective. Along a path (`prepare`) the neighbours in both directions come in their place.
+    objective. Along a path (`prepare`) the neighbours in both directions come in place of some. From the best point inputs are
+    added and dropped, the others adapting (`exchange`), and on few columns the first nodes of the global search follow.
     """
 
     def __init__(self, problem: SquaredProblem, penalty: RegularizedShrinkNet, n_lams: int = 1) -> None:
@@ -169,6 +176,7 @@ class BridgeSolver:
             self.start_from(self._prepared[lam])
         else:
             self._follow(self._starts(mu), mu, monitor)
+            self._exchange(mu, monitor)
         self._dive(mu, monitor)
         fruitless, best, best_B = 0, np.inf, self.B
         while True:
@@ -191,18 +199,40 @@ class BridgeSolver:
 
     def _follow(self, starts: Iterator[Array], mu: Array, monitor: Monitor) -> None:
         """Descend from each start; ``self.B`` becomes the best point found, also where a limit unwinds."""
-        best, best_B = np.inf, self.B
-        try:
-            for start in starts:
-                self._descend(start, mu, _ROUGH, monitor)
+        objective = np.inf
+        for start in starts:
+            if self._improve(start, objective, mu, monitor):
                 objective = self._objective(mu)
-                if objective < best:
-                    best, best_B = objective, self.B
-        except Interrupted:
-            if best < self._objective(mu):
-                self.start_from(best_B)
-            raise
-        self.start_from(best_B)
+
+    def _improve(self, start: Array, objective: float, mu: Array, monitor: Monitor) -> bool:
+        """Descend from ``start``; keep the point if it is below ``objective``, else go back to where we stood."""
+        before, unless_better = self.B, False
+        try:
+            self._descend(start, mu, _ROUGH, monitor)
+        finally:
+            unless_better = not self._objective(mu) < objective
+            if unless_better:
+                self.start_from(before)
+        return not unless_better
+
+    def _exchange(self, mu: Array, monitor: Monitor) -> None:
+        """Add and drop inputs, the others adapting, while that lowers the objective; for penalties of the length alone."""
+        if not isinstance(self.columns, FullGram) or not (self.penalty.p == 2 or self.problem.n_targets == 1):
+            return
+        scale, most = self.problem.null_loss, _MOVES
+        for _ in range(_EXCHANGES):
+            B, objective = self.B, self._objective(mu)
+            moves = best_moves(self.columns.Q, B, self._gram_gradient(self.B), mu, self.penalty.q, most)
+            if len(moves.gains) == 0 or moves.gains[0] < _WORTHWHILE * scale:
+                return
+            together = [step for step, gain in zip(moves.steps, moves.gains, strict=True) if gain >= 0.5 * moves.gains[0]]
+            goal = objective - 0.01 * _WORTHWHILE * scale
+            if self._improve(np.sum([B, *together], axis=0), goal, mu, monitor):
+                most = _MOVES
+            elif len(together) == 1:
+                return
+            else:
+                most = 1
 
     def _dive(self, mu: Array, monitor: Monitor) -> None:
         """Look for a better point by the first nodes of the global search: on few columns they nearly always find the best."""
@@ -215,7 +245,7 @@ class BridgeSolver:
         search = Search(self.problem, mu, p, B, objective, _DIVE_TOL * self.problem.null_loss)
         search.run(n_nodes, _DIVE_SWEEPS)
         if search.bound.upper < objective:
-            self._follow(iter([B, search.bound.B]), mu, monitor)
+            self._improve(search.bound.B, objective, mu, monitor)
 
     def _descend(self, B: Array, mu: Array, tol: float, monitor: Monitor) -> None:
         """Minimise from ``B`` to a point that is stationary to ``tol``; the answer is in ``self.B``."""
@@ -241,21 +271,27 @@ class BridgeSolver:
     def _state(self, chosen: np.ndarray[Any, Any]) -> State:
         if self.at is None and isinstance(self.columns, FullGram):
             # A start is not worth a pass over X.
-            gradient = self._gram_gradient()
+            gradient = self._gram_gradient(self.B)
             loss = self.problem.null_loss - 0.5 * float(np.sum(self.B * (self.problem.correlation + gradient)))
             return GramState(self.columns.Q, self.B.copy(), gradient, max(loss, 0.0))
         return self.columns.state(chosen, self.B, self.evaluate())
 
-    def _gram_gradient(self) -> Array:
-        active = np.flatnonzero(self.B.any(axis=1))
-        return self.problem.correlation - matmul(self.problem.gram[:, active], self.B[active])
+    def _gram_gradient(self, B: Array) -> Array:
+        active = np.flatnonzero(B.any(axis=1))
+        return self.problem.correlation - matmul(self.problem.gram[:, active], B[active])
 
     def _objective(self, mu: Array) -> float:
         if self.at is None and isinstance(self.columns, FullGram):
-            loss = self.problem.null_loss - 0.5 * float(np.sum(self.B * (self.problem.correlation + self._gram_gradient())))
+            return self._objective_at(self.B, mu)
+        return self.evaluate().loss + float(penalty_value(self._kernel(mu), self.B))
+
+    def _objective_at(self, B: Array, mu: Array) -> float:
+        """The objective anywhere, in the Gram matrix where that stands."""
+        if isinstance(self.columns, FullGram):
+            loss = self.problem.null_loss - 0.5 * float(np.sum(B * (self.problem.correlation + self._gram_gradient(B))))
         else:
-            loss = self.evaluate().loss
-        return loss + float(penalty_value(self._kernel(mu), self.B))
+            loss = self.problem.evaluate(B, free=np.arange(0), space=None).loss
+        return loss + float(penalty_value(self._kernel(mu), B))
 
     def _distance(self, gradient: Array, mu: Array) -> float:
         scale = float(np.max(row_norms(self.problem.correlation)))
@@ -279,18 +315,16 @@ class BridgeSolver:
     def _starts(self, mu: Array) -> Iterator[Array]:
         given = self.B
         yield np.zeros_like(given)
-        self.start_from(given)
-        yield from self._path_starts(mu)
+        yield from self._path_starts(given, mu)
         if isinstance(self.columns, FullGram):
             yield self._ridge()
 
-    def _path_starts(self, mu: Array) -> Iterator[Array]:
-        yield self.B
+    def _path_starts(self, given: Array, mu: Array) -> Iterator[Array]:
+        yield given
         yield self._best_group_point(mu)
-        reached = self._objective(mu)
-        self.start_from(self._best_column(mu))
-        if self._objective(mu) <= _CLOSE * reached:
-            yield self.B
+        single = self._best_column(mu)
+        if self._objective_at(single, mu) <= _CLOSE * self._objective(mu):
+            yield single
 
     def _best_column(self, mu: Array) -> Array:
         """The best model with a single input; zero if no input is better than none."""
@@ -329,22 +363,23 @@ class BridgeSolver:
         self._pending = lams
 
     def _prepare_path(self, monitor: Monitor) -> None:
-        """Once from sparse to dense and once back, each from the neighbour and the first also from starts of its own."""
+        """Once from sparse to dense, each from its neighbour and starts of its own, with exchanges; once back from neighbours."""
         lams, self._pending = self._pending, None
         assert lams is not None
         objectives: dict[float, float] = {}
 
-        def improve(lam: float, starts: Iterator[Array]) -> None:
-            mu = self.strengths(lam)
-            self._follow(starts, mu, monitor)
+        def keep_if_best(lam: float, mu: Array) -> None:
             objective = self._objective(mu)
             if objective < objectives.get(lam, np.inf):
                 objectives[lam], self._prepared[lam] = objective, self.B.copy()
 
         for lam in lams:
-            improve(lam, self._path_starts(self.strengths(lam)))
-        if isinstance(self.columns, FullGram):
-            improve(lams[-1], iter([self._ridge()]))
+            mu = self.strengths(lam)
+            self._follow(self._path_starts(self.B, mu), mu, monitor)
+            self._exchange(mu, monitor)
+            keep_if_best(lam, mu)
         for lam in lams[::-1]:
-            improve(lam, iter([self.B]))
+            mu = self.strengths(lam)
+            self._follow(iter([self.B]), mu, monitor)
+            keep_if_best(lam, mu)
             self.start_from(self._prepared[lam])

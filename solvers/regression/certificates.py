@@ -96,7 +96,7 @@ def global_certificate(problem: SquaredProblem, upper: float, lower: float, tol:
 
 
 _ROOT_COLUMNS = 512
-_ROOT_WORK = 2000
+_ROOT_WORK = 1000
 """Sweeps times columns spent on a root bound; fewer where a block has no closed form."""
 
 _SCALES = np.linspace(0.0, 1.0, 11)

@@ -301,6 +301,8 @@ _ALLOWANCE = 4.0
 """Rounding errors of a bound, in units of eps times the number of summands times their sizes."""
 
 _UNBOUNDED = 1e100
+_CONDITIONED = 1e-3
+"""Share of a column's curvature that must be separable for the ellipsoid around least squares to be of use."""
 
 _FIRST_CAPACITY = 64
 _STORE_BYTES = 2**31
@@ -412,7 +414,7 @@ class Search:
         lows = np.array([smallest_length(m / c, R.p, n_targets) for m, c in zip(R.mu, curvatures, strict=True)])
         with np.errstate(over="ignore", divide="ignore"):
             highs = (objective / R.mu) ** (1.0 / q)
-        inverted = inverse(self.Q) if np.any(R.delta > 0) else None
+        inverted = inverse(self.Q) if np.any(R.delta > _CONDITIONED * curvatures) else None
         if inverted is not None:
             least_squares = matmul(inverted, R.C)
             excess = max(0.0, objective - (R.null_loss - 0.5 * float(np.sum(R.C * least_squares))))

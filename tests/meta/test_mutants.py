@@ -6,6 +6,7 @@ Every bug is caught by a property, a definition or an independent recomputation:
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CONVEX = ("tests/unit/test_kernels.py", "tests/properties/test_group_sparsity.py", "tests/properties/test_working_sets.py")
 CONCAVE = ("tests/unit/test_bridge.py", "tests/reference/test_shrinknet_gradient.py", "tests/properties/test_shrinknet.py")
-DIVE = "_DIVE_COLUMNS = 64\n"
+DIVE = re.compile(r"^_DIVE_WORK = .*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,13 @@ MUTANTS = [
         CONCAVE,
     ),
     Mutant("lambda_zero too small", "bridge_solver.py", "norms**q * self.problem", "0.1 * norms**q * self.problem", CONCAVE),
-    Mutant("the last start kept, not the best", "bridge_solver.py", "if objective < best:", "if True:", CONCAVE),
+    Mutant(
+        "the last start kept, not the best",
+        "bridge_solver.py",
+        "unless_better = not self._objective(mu) < objective",
+        "unless_better = False",
+        CONCAVE,
+    ),
     Mutant("strengths in the wrong units", "problem.py", "(penalty.q - 2.0) * np.log2", "(penalty.q - 1.0) * np.log2", CONCAVE),
     Mutant("stationary without looking", "stationarity.py", "worst = max(worst, distance)", "pass", CONCAVE),
     Mutant("weak correlations taken for none", "answers.py", "_UNCORRELATED = 1e-12", "_UNCORRELATED = 1e-3", CONCAVE),
@@ -189,9 +196,9 @@ def copy(tmp_path: Path) -> Path:
         shutil.copy(ROOT / name, tmp_path / name)
     # Interpreted, the nodes of the global search that a solve may take would last minutes; no test asks for them.
     solver = tmp_path / "solvers" / "regression" / "bridge_solver.py"
-    source = solver.read_text(encoding="utf-8")
-    assert source.count(DIVE) == 1
-    solver.write_text(source.replace(DIVE, "_DIVE_COLUMNS = 0\n"), encoding="utf-8")
+    source, count = DIVE.subn("_DIVE_WORK = 0", solver.read_text(encoding="utf-8"))
+    assert count == 1
+    solver.write_text(source, encoding="utf-8")
     return tmp_path
 
 

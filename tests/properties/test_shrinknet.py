@@ -439,6 +439,36 @@ def test_order_sign_and_rotation_do_not_matter(seed: int, exponent: float) -> No
     assert np.allclose(moved.coef, (rotation.T @ plain.coef * signs)[:, columns], atol=1e-5)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_no_worse_than_the_best_single_input_nor_the_best_scaling_of_least_squares(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((30, 6)) + 2.0 * rng.standard_normal((30, 1))
+    y = X[:, :1] + (seed % 2) * (X[:, 1:2] - X[:, 2:3]) + 0.3 * rng.standard_normal((30, 1))
+    X, y = X - X.mean(axis=0), y - y.mean(axis=0)
+    penalty = RegularizedShrinkNet(1.0, 0.1)
+    penalty = penalty.with_lam([0.3, 0.03, 0.003, 3e-4][seed // 2] * lambda_max(X, y, penalty))
+    alone = np.diag((X.T @ y)[:, 0] / np.sum(X**2, axis=0))
+    rivals = np.concatenate([alone, np.linalg.lstsq(X, y, rcond=None)[0].T])
+    lengths = np.linspace(0.0, 1.0, 201)[:, None, None]
+    losses = np.sum((y[:, 0] - lengths * (rivals @ X.T)) ** 2, axis=2) / 60
+    prices = penalty.mu(1)[0] * np.sum(np.abs(lengths * rivals) ** (2 / 3), axis=2)
+    assert solve(X, y, penalty).objective <= (losses + prices).min() * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("p", [2.0, 1.0, 0.5, 3.0])
+@pytest.mark.parametrize("share", [1e-1, 1e-3, 1e-6])
+def test_collinear_columns_do_not_take_many_rounds(p: float, share: float) -> None:
+    """Powers of one variable: condition beyond 1e16, one target."""
+    t = np.linspace(0.0, 1.0, 30)
+    X = np.vander(t, 16)[:, :-1]
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    y = np.sin(9 * t)
+    penalty = RegularizedShrinkNet(1.0, 0.1, p)
+    fit = solve(X, y, penalty.with_lam(lambda_max(X, y, penalty) * share ** (1 / penalty.q)), tol=1e-8)
+    assert fit.certificate.holds
+    assert fit.n_iter <= 60
+
+
 @few
 @given(SEEDS, EXPONENTS)
 def test_the_optimal_value_rises_with_lam_and_the_penalty_falls(seed: int, exponent: float) -> None:

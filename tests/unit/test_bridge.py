@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from solvers import GroupSparsity, RegularizedShrinkNet, ShrinkNet, prox, subdiff_distance, value
+from solvers._progress import Monitor
 from solvers.regression.bridge import OneBridgeKernel, PowerBridgeKernel, TwoBridgeKernel, bridge_kernel
+from solvers.regression.bridge_solver import BridgeSolver
 from solvers.regression.curvature import BridgeCurvature
 from solvers.regression.newton import newton_direction
 from solvers.regression.polish import polish
+from solvers.regression.problem import SquaredProblem
 from solvers.regression.states import GramState, sweep
 from solvers.regression.stationarity import block_distance, penalty_value
 
@@ -618,3 +621,19 @@ def test_after_a_sweep_the_last_block_is_the_best_there_is(p: float) -> None:
     z = X[:, 3] @ (Y - X @ rest) / 15 / Q[3, 3]
     best = brute_force(z, mu[3] / Q[3, 3], p)
     assert objective(state.B[3], z, mu[3] / Q[3, 3], p) <= best + 1e-14 * (z @ z)
+
+
+def test_the_best_of_several_starts_is_kept() -> None:
+    """Two inputs, all but equal, whose difference is the target: the pair and zero are both local minima."""
+    X = np.array([[1.0, 0.9], [0.9, 1.0], [-1.0, -0.9], [-0.9, -1.0]])
+    y = X @ np.array([[1.0], [-1.0]])
+    penalty = RegularizedShrinkNet(1.0, 0.1)
+    problem = SquaredProblem.build(X, y, fit_intercept=False)
+    solver = BridgeSolver(problem, penalty)
+    mu = solver.strengths(2.0 * solver.lambda_max())
+    pair, zero = np.array([[1.0], [-1.0]]), np.zeros((2, 1))
+    for starts in ([pair, zero], [zero, pair], [zero, pair, zero]):
+        monitor = Monitor(max_iter=1000)
+        with monitor.watch():
+            solver._follow(iter(starts), mu, monitor)
+        assert np.all(np.abs(solver.B) > 0.5)
