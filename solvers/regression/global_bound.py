@@ -414,7 +414,7 @@ class Search:
         lows = np.array([smallest_length(m / c, R.p, n_targets) for m, c in zip(R.mu, curvatures, strict=True)])
         with np.errstate(over="ignore", divide="ignore"):
             highs = (objective / R.mu) ** (1.0 / q)
-        inverted = inverse(self.Q) if np.any(R.delta > _CONDITIONED * curvatures) else None
+        inverted = inverse(self.Q) if np.all(R.delta > _CONDITIONED * curvatures) else None
         if inverted is not None:
             least_squares = matmul(inverted, R.C)
             excess = max(0.0, objective - (R.null_loss - 0.5 * float(np.sum(R.C * least_squares))))
