@@ -78,7 +78,7 @@ def _best_lengths(curvature: Array, own: Array, g: Array, mu: Array, q: float) -
     a, slope = np.where(usable, curvature, 1.0), np.where(usable, g, 0.0)
     r = slope / a
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        for _ in range(30):
+        for _ in range(12):
             bend = mu * q * r ** (q - 1.0)
             r = np.maximum(r - (a * r + bend - slope) / np.maximum(a - (1.0 - q) * bend / r, 1e-3 * a), 0.0)
         gain = slope * r - 0.5 * a * r**2 - mu * r**q

@@ -210,7 +210,7 @@ def explore(
             record[1] = min(record[1], bound)
             continue
         # -------------------------------------------------------------------------------------------- look for a better point
-        if counters[1] % _DIVES == 1 or counters[1] < 4 * _DIVES:
+        if n_nodes > 1 and (counters[1] % _DIVES == 1 or counters[1] < 4 * _DIVES):
             W[:] = V
             H[:] = R.C
             for j in range(k):

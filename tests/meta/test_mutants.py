@@ -93,7 +93,7 @@ MUTANTS = [
         "intercept with the wrong sign", "problem.py", "return self.target_means - matmul", "return self.target_means + matmul"
     ),
     Mutant("null loss without one half", "problem.py", "null_loss = 0.5 * float", "null_loss = 1.0 * float"),
-    Mutant("unpenalised columns not projected out", "problem.py", "            P = P - space.project(P)\n", ""),
+    Mutant("unpenalised columns not projected out", "problem.py", "P = P - space.project(P)", "P = P - 0.0"),
     Mutant(
         "working set never grows",
         "working_set.py",
@@ -215,5 +215,6 @@ def test_a_planted_bug_is_caught(mutant: Mutant, copy: Path) -> None:
     assert source.count(mutant.original) >= 1, f"{mutant.file} no longer contains {mutant.original!r}"
     path.write_text(source.replace(mutant.original, mutant.planted), encoding="utf-8")
     result = run_checks(copy, mutant.checks)
-    # 1: a test failed. Anything else (2: broken import, 5: nothing run) would be no catch.
+    # 1: a test failed. Anything else (2: broken import, 5: nothing run) would be no catch, nor would a file that cannot be read.
     assert result.returncode == 1, result.stdout[-3000:]
+    assert "\nFAILED tests/" in result.stdout, result.stdout[-3000:]
