@@ -15,8 +15,7 @@ import numpy as np
 
 from solvers._blas import matmul
 from solvers._compile import helper, kernel
-from solvers.regression.bridge import bridge_kernel, smallest_length
-from solvers.regression.penalties import value
+from solvers.regression.bridge import bridge, bridge_kernel, smallest_length
 from solvers.regression.problem import SquaredProblem
 from solvers.regression.relaxation import (
     IN,
@@ -33,7 +32,8 @@ from solvers.regression.relaxation import (
     relaxed_block,
 )
 from solvers.regression.separable import inverse
-from solvers.regression.states import exact_sweep
+from solvers.regression.states import sweep
+from solvers.regression.stationarity import penalty_value
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Integers = np.ndarray[Any, np.dtype[Any]]
@@ -88,15 +88,14 @@ _LOOK = 4
 """Sweeps over a relaxation at most, and between two looks at its bound."""
 
 _PROGRESS = 0.3
-_DIVES = 16
-"""Every so many nodes the relaxation's point is improved by exact sweeps, in search of a better incumbent."""
+_BATCH = 25
+_EXACT_SWEEPS = 10
+"""After so many nodes the best point seen is improved by so many exact sweeps, in search of a better incumbent."""
 
 
 @kernel
 def explore(
     R: Relaxed,
-    Q: Array,
-    penalty: Any,
     rounding: float,
     tolerance: float,
     n_nodes: int,
@@ -109,21 +108,20 @@ def explore(
     heap: Integers,
     counters: Integers,
     record: Array,
-    incumbent: Array,
+    candidate: Array,
 ) -> None:
     """Process up to ``n_nodes`` nodes of the store.
 
     The store holds nodes in slots: ``bounds (N,)``, ``kinds, lows, highs (N, k)``, ``points (N, k, n_targets)``. ``heap (N,)``
     is a permutation of the slots: the first ``counters[0]`` are a binary heap by bound, the others are free. ``counters[1]``
-    counts nodes. ``record`` is (objective of the incumbent, least bound among nodes that were closed, bound of the node in
-    work). ``rounding`` times the size of a bound's summands is subtracted from it; nodes are closed at bounds above the
-    incumbent minus ``tolerance``.
+    counts nodes. ``record`` is (objective of the incumbent, least bound among nodes that were closed, least objective at a
+    relaxation's point), and ``candidate`` that point. ``rounding`` times the size of a bound's summands is subtracted from it;
+    nodes are closed at bounds above the incumbent minus ``tolerance``.
     """
     k, n_targets = R.C.shape
     q = R.p / (R.p + 1.0)
     kind, low, high = np.empty(k, np.int8), np.empty(k), np.empty(k)
     V, G = np.empty((k, n_targets)), np.empty((k, n_targets))
-    W, H = np.empty((k, n_targets)), np.empty((k, n_targets))
     z, w, terms = np.empty(n_targets), np.empty(n_targets), np.empty(k)
     shapes = np.empty((k, 4))
     following = False
@@ -144,7 +142,6 @@ def explore(
         following = False
         done += 1
         counters[1] += 1
-        record[2] = known
         for j in range(k):
             if kind[j] == OUT:
                 V[j] = 0.0
@@ -209,25 +206,15 @@ def explore(
         if closed:
             record[1] = min(record[1], bound)
             continue
-        # -------------------------------------------------------------------------------------------- look for a better point
-        if n_nodes > 1 and (counters[1] % _DIVES == 1 or counters[1] < 4 * _DIVES):
-            W[:] = V
-            H[:] = R.C
-            for j in range(k):
-                for t in range(n_targets):
-                    if W[j, t] != 0.0:
-                        for i in range(k):
-                            H[i, t] -= Q[i, j] * W[j, t]
-            for _ in range(10):
-                exact_sweep(Q, penalty, W, H)
-            objective = R.null_loss
-            for j in range(k):
-                for t in range(n_targets):
-                    objective -= 0.5 * W[j, t] * (R.C[j, t] + H[j, t])
-                objective += value(penalty, W[j], j)
-            if objective < record[0]:
-                record[0] = objective
-                incumbent[:] = W
+        # ----------------------------------------------------------------------------------- note the most promising point
+        objective = R.null_loss
+        for j in range(k):
+            for t in range(n_targets):
+                objective -= 0.5 * V[j, t] * (R.C[j, t] + G[j, t] - R.delta[j] * V[j, t])
+            objective += R.mu[j] * bridge(V[j], R.p)
+        if objective < record[2]:
+            record[2] = objective
+            candidate[:] = V
         # ------------------------------------------------------------------------------------------------------- branch
         branch, worst = -1, 0.0
         for j in range(k):
@@ -337,7 +324,8 @@ class Search:
         self.tolerance = tolerance
         self.rounding = _ALLOWANCE * np.finfo(float).eps * (n_samples + len(chosen) * n_targets)
         self.incumbent = np.ascontiguousarray(B[chosen])
-        self.record = np.array([objective, np.inf, 0.0])
+        self.record = np.array([objective, np.inf, np.inf])
+        self.candidate = np.zeros_like(self.incumbent)
         self.counters = np.zeros(2, dtype=np.int64)
         self.bounds, self.points = np.zeros(0), np.zeros((0, *C.shape))
         self.kinds, self.lows, self.highs = np.zeros((0, len(C)), np.int8), np.zeros((0, len(C))), np.zeros((0, len(C)))
@@ -351,25 +339,29 @@ class Search:
         while self.counters[1] < stop and self.open:
             if self.counters[0] >= len(self.heap) - 2 and not self._grow(2 * len(self.heap)):
                 return True
+            batch = int(min(stop - self.counters[1], _BATCH))
             explore(
-                self.R,
-                self.Q,
-                self.penalty,
-                self.rounding,
-                self.tolerance,
-                int(stop - self.counters[1]),
-                max_sweeps,
-                self.bounds,
-                self.kinds,
-                self.lows,
-                self.highs,
-                self.points,
-                self.heap,
-                self.counters,
-                self.record,
-                self.incumbent,
-            )
+                self.R, self.rounding, self.tolerance, batch, max_sweeps, self.bounds, self.kinds, self.lows, self.highs,
+                self.points, self.heap, self.counters, self.record, self.candidate,
+            )  # fmt: skip
+            if n_nodes > 1:
+                self._improve_candidate()
         return not self.open
+
+    def _improve_candidate(self) -> None:
+        """Follow the most promising point by exact sweeps; it may become the incumbent."""
+        if not np.isfinite(self.record[2]):
+            return
+        W = self.candidate.copy()
+        H = self.R.C - matmul(self.Q, W)
+        for _ in range(_EXACT_SWEEPS):
+            sweep(self.Q, self.penalty, W, H)
+        loss = self.R.null_loss - 0.5 * float(np.sum(W * (self.R.C + H)))
+        objective = loss + float(penalty_value(self.penalty, W))
+        if objective < self.record[0]:
+            self.record[0] = objective
+            self.incumbent = W
+        self.record[2] = np.inf
 
     @property
     def open(self) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from solvers._blas import matmul
-from solvers._compile import helper, kernel
+from solvers._compile import kernel
 from solvers.regression.curvature import Curvature
 from solvers.regression.penalties import prox
 
@@ -21,8 +21,8 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 Indices = np.ndarray[Any, np.dtype[np.intp]]
 
 
-@helper
-def exact_sweep(Q: Array, penalty: Any, B: Array, G: Array) -> int:
+@kernel
+def sweep(Q: Array, penalty: Any, B: Array, G: Array) -> int:
     """One cyclic pass of exact block minimisation; returns how many blocks moved.
 
     Block j minimises ``q/2 ||w - z||^2 + phi_j(w)`` with ``q = Q_jj`` and ``z = B_j + G_j / q``, so ``w = prox(z, 1/q)``; then
@@ -54,12 +54,6 @@ def exact_sweep(Q: Array, penalty: Any, B: Array, G: Array) -> int:
             for t in range(n_targets):
                 G[i, t] -= slope * z[t]
     return moved
-
-
-@kernel
-def sweep(Q: Array, penalty: Any, B: Array, G: Array) -> int:
-    """One cyclic pass of exact block minimisation: `exact_sweep`, compiled."""
-    return exact_sweep(Q, penalty, B, G)
 
 
 @kernel

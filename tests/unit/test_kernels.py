@@ -15,6 +15,7 @@ from solvers.regression.least_squares import ColumnSpace
 from solvers.regression.newton import newton_direction, newton_direction_by_cg
 from solvers.regression.penalties import GroupSparsityKernel, column_norms
 from solvers.regression.polish import polish
+from solvers.regression.problem import SquaredProblem
 from solvers.regression.rows import row_norms
 from solvers.regression.states import GramState, SampleState, sweep
 
@@ -178,6 +179,23 @@ def test_column_space_counts_columns_of_any_scale() -> None:
     assert space.basis.shape == (10, 3)
     R = rng.standard_normal((10, 1))
     assert np.allclose((A / np.array([1e-8, 1, 1e8, 1])).T @ (R - A @ space.solve(R)), 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_an_evaluation_splits_the_residual_at_the_unpenalised_columns(fit_intercept: bool) -> None:
+    rng = np.random.default_rng(9)
+    X, Y, B = rng.standard_normal((20, 5)) + 1.0, rng.standard_normal((20, 2)), rng.standard_normal((5, 2))
+    problem = SquaredProblem.build(X, Y, fit_intercept=fit_intercept)
+    free = np.array([1, 4])
+    at = problem.evaluate(B, free=free, space=problem.space(free))
+    span = X[:, free] - X[:, free].mean(axis=0) if fit_intercept else X[:, free]
+    R = (Y - Y.mean(axis=0)) - (X - X.mean(axis=0)) @ B if fit_intercept else Y - X @ B
+    P = R - span @ np.linalg.lstsq(span, R, rcond=None)[0]
+    assert np.allclose(at.residual, P, atol=1e-13)
+    assert np.allclose(at.gradient, np.where(np.isin(np.arange(5), free)[:, None], 0.0, X.T @ P / 20), atol=1e-13)
+    assert at.loss == pytest.approx(np.sum(R**2) / 40)
+    assert at.projected_loss == pytest.approx(np.sum(P**2) / 40)
+    assert at.removed_loss == pytest.approx(np.sum((R - P) ** 2) / 40)
 
 
 def test_column_norms_neither_overflow_nor_vanish() -> None:
