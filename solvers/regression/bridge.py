@@ -233,18 +233,32 @@ def power_shrink(a: float, c: float, p: float) -> float:
     if p < 1.0:
         x = jump(c, p)
         return x * xi(a / x, p) if a > x * threshold(p) else 0.0
-    # w + c p w^(p-1) = a: convex from the right for p >= 2, concave from the left below: Newton's method is monotone.
-    guess = (a / (c * p)) ** (1.0 / (p - 1.0))
-    w = min(a, guess) if p >= 2.0 else min(0.5 * a, 0.5 ** (1.0 / (p - 1.0)) * guess)
+    if p < 2.0:
+        # In v = w^(p-1) the equation v^(1/(p-1)) + c p v = a is convex: Newton's method from the right is monotone.
+        k = 1.0 / (p - 1.0)
+        v = min(a ** (p - 1.0), a / (c * p))
+        for _ in range(60):
+            power = v**k
+            if power == 0.0:
+                return 0.0
+            step = (power + c * p * v - a) / (k * power / v + c * p)
+            v -= step
+            if v <= 0.0:
+                return 0.0
+            if step <= 1e-16 * v:
+                break
+        return min(a, v**k)
+    # w + c p w^(p-1) = a, convex for p >= 2.
+    w = min(a, (a / (c * p)) ** (1.0 / (p - 1.0)))
     for _ in range(60):
-        if w <= 0.0:
-            return 0.0
         power = c * p * w ** (p - 1.0)
         step = (w + power - a) / (1.0 + (p - 1.0) * power / w)
         w -= step
-        if abs(step) <= 1e-16 * w:
+        if w <= 0.0:
+            return 0.0
+        if step <= 1e-16 * w:
             break
-    return min(a, max(0.0, w))
+    return min(a, w)
 
 
 @helper
@@ -275,13 +289,21 @@ def power_prox(penalty: PowerBridgeKernel, z: Array, step: float, j: int, out: A
         out[:] = z
         return
     out[:] = 0.0
+    # In units of the largest entry: its powers neither over- nor underflow.
+    unit = 0.0
+    for t in range(n):
+        unit = max(unit, abs(z[t]))
+    if unit == 0.0:
+        return
+    z = z / unit
+    mu *= unit ** (q - 2.0)
     largest, smallest = bridge(z, p), smallest_length(mu, p, n) ** q
     if largest <= smallest:
         return
     if n == 1:
         x = jump(mu, q)
         if abs(z[0]) > x * threshold(q):
-            out[0] = math.copysign(x * xi(abs(z[0]) / x, q), z[0])
+            out[0] = unit * math.copysign(x * xi(abs(z[0]) / x, q), z[0])
         return
     # The slope of mu s^(1 / (p + 1)) at s = ||w||_p^p, where s^q = (||w||_p^q)^p.
     # Half of it below: where next to nothing is taken off, rounding decides the sign of the excess at the end itself.
@@ -312,7 +334,7 @@ def power_prox(penalty: PowerBridgeKernel, z: Array, step: float, j: int, out: A
             if change < best:
                 best = change
                 for t in range(n):
-                    out[t] = math.copysign(w[t], z[t])
+                    out[t] = unit * math.copysign(w[t], z[t])
         left, before = right, after
 
 

@@ -26,6 +26,9 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 _RIDGES = (0.0, *(10.0**power for power in range(-13, -2, 2)))
 """Relative to the unit diagonal: a singular Hessian needs rounding errors covered, no more."""
 
+_RIDGES_OF_BLOCKS = (0.0, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 0.1, 1.0)
+"""Relative to the largest curvatures, for a Hessian that may be indefinite in any direction."""
+
 _RIDGES_OF_CONCAVE = (0.0, 1e-3, 1e-2, 0.03, 0.1, 0.3, 1.0)
 """An indefinite Hessian needs up to ``1 - 1 / bend`` more on the diagonal, with which it is that of a norm."""
 
@@ -93,7 +96,8 @@ def newton_direction_by_targets(Q: Array, live: Array, diagonal: Array, V: Array
     """Solve ``H D = rhs`` for penalties whose rows have Hessians ``diag(diagonal_j) - v_j v_j'``.
 
     ``H = blockdiag_t(M_t) - sum_j v_j v_j'`` with one matrix ``M_t = Q + diag(diagonal_t)`` per target, restricted to the rows
-    that are live in it; the capacitance matrix is ``I - sum_t M_t^{-1} o (v_t v_t')``. O(n_targets k^3).
+    that are live in it; the capacitance matrix is ``I - sum_t M_t^{-1} o (v_t v_t')``. O(n_targets k^3). Where H is not positive
+    definite the smallest of some ridges on it gives a descent direction.
 
     Parameters
     ----------
@@ -104,6 +108,16 @@ def newton_direction_by_targets(Q: Array, live: Array, diagonal: Array, V: Array
     diagonal, V, rhs : (k, n_targets)
         As above.
     """
+    size = float(np.max(np.abs(np.diag(Q)))) + float(np.max(np.sum(V * V, axis=1)))
+    for ridge in _RIDGES_OF_BLOCKS:
+        direction = _ridged(Q, live, diagonal + ridge * size, V, rhs)
+        if direction is not None:
+            return direction
+    return None
+
+
+def _ridged(Q: Array, live: Array, diagonal: Array, V: Array, rhs: Array) -> Array | None:
+    """The direction if the Hessian is positive definite, else None."""
     k, n_targets = V.shape
     inverses, base, coupling = [], np.zeros_like(V), np.zeros((k, k))
     for t in range(n_targets):
@@ -112,30 +126,22 @@ def newton_direction_by_targets(Q: Array, live: Array, diagonal: Array, V: Array
             continue
         M = Q[np.ix_(rows, rows)]
         M.flat[:: len(M) + 1] += diagonal[rows, t]
-        inverse = _inverse_of_nearest(M)
-        if inverse is None:
+        factor = cholesky(M)
+        if factor is None:
             return None
+        inverse = cholesky_inverse(factor)
         inverses.append((t, rows, inverse))
         base[rows, t] = upper_matmul(inverse, rhs[rows, t, np.newaxis])[:, 0]
         coupling[np.ix_(rows, rows)] -= inverse * np.outer(V[rows, t], V[rows, t])
-    correction = _solve_capacitance(coupling, np.sum(V * base, axis=1))
-    if correction is None:
+    C = coupling
+    C.flat[:: len(C) + 1] += 1.0
+    factor = cholesky(C)
+    if factor is None:
         return None
+    correction = cholesky_solve(factor, np.sum(V * base, axis=1))
     for t, rows, inverse in inverses:
         base[rows, t] += upper_matmul(inverse, (correction[rows] * V[rows, t])[:, np.newaxis])[:, 0]
     return base
-
-
-def _inverse_of_nearest(M: Array) -> Array | None:
-    """The inverse (upper triangle) of a symmetric matrix plus the smallest of some ridges that makes it positive definite."""
-    scale = float(np.max(np.abs(np.diag(M))))
-    for ridge in (*_RIDGES, 1e-2, 0.1, 1.0):
-        trial = M.copy()
-        trial.flat[:: len(M) + 1] += ridge * scale
-        factor = cholesky(trial)
-        if factor is not None:
-            return cholesky_inverse(factor)
-    return None
 
 
 def newton_direction_by_cg(A: Array, n: float, W: Array, G: Array, radii: Array) -> Array:
