@@ -9,10 +9,11 @@ import numpy as np
 
 from solvers._progress import CallbackError, Monitor
 from solvers.errors import ConvergenceWarning, SolveError, warn_user
-from solvers.regression.certificates import certificate_at, global_certificate
+from solvers.regression.certificates import certificate_at, global_certificate, is_free
 from solvers.regression.fit import Fit
 from solvers.regression.penalties import Penalty
-from solvers.regression.problem import Evaluation, SquaredProblem
+from solvers.regression.problem import Evaluation, Problem
+from solvers.regression.rows import row_norms
 from solvers.regression.shrinknet import Factors, RegularizedShrinkNet, ShrinkNet
 from solvers.results import Certificate, Kind, Limit, Status
 
@@ -25,9 +26,13 @@ _UNCORRELATED = 1e-12
 class Solver(Protocol):
     """What fits a sequence of ``lam``, each from its present point."""
 
-    problem: SquaredProblem
     penalty: Any
     B: Array
+
+    @property
+    def problem(self) -> Problem:
+        """What is fitted."""
+        ...
 
     def start_from(self, B: Array) -> None:
         """Begin the next `solve` at canonical coefficients ``B``."""
@@ -41,6 +46,10 @@ class Solver(Protocol):
         """Minimise at ``lam > 0``; the answer is in ``B``, also where a limit unwinds."""
         ...
 
+    def solve_unpenalised(self, tol: float, monitor: Monitor) -> Status:
+        """Minimise the loss alone; the answer is in ``B``."""
+        ...
+
 
 def solve_one(
     solver: Solver, penalty: Penalty, tol: float, monitor: Monitor, *, warn: bool = True, keep_dual: bool = True
@@ -52,8 +61,11 @@ def solve_one(
     def run() -> Status:
         if not trivial:
             return solver.solve(penalty.lam, tol, monitor)
-        solver.start_from(_unpenalised(problem, penalty))
-        return Status.CONVERGED
+        # Zero is preferred where it minimises the loss itself: it then costs nothing under any penalty.
+        if problem.null_loss == 0 or (is_free(penalty) and is_uncorrelated(problem)):
+            solver.start_from(np.zeros((problem.n_features, problem.n_targets)))
+            return Status.CONVERGED
+        return solver.solve_unpenalised(tol, monitor)
 
     def result(status: Status | None) -> Fit:
         return finish(
@@ -72,7 +84,7 @@ def is_unpenalised(penalty: Penalty) -> bool:
 
 
 def finish(
-    problem: SquaredProblem,
+    problem: Problem,
     penalty: Penalty,
     B: Array,
     tol: float,
@@ -187,27 +199,7 @@ def drive(run: Callable[[], Status], monitor: Monitor, result: Callable[[Status 
     return fit
 
 
-def least_squares(problem: SquaredProblem, chosen: np.ndarray[Any, Any]) -> Array:
-    """Minimum-norm least squares on the chosen columns, as canonical coefficients."""
-    B = np.zeros((problem.n_features, problem.n_targets))
-    space = problem.space(chosen)
-    if space is not None:
-        B[chosen] = space.solve(problem.targets)
-        B[chosen] += space.correct(problem.targets - problem.design.predict(B))
-    return B
-
-
-def _unpenalised(problem: SquaredProblem, penalty: Penalty) -> Array:
-    """Least squares; zero where that is a minimiser of the penalised problem too."""
-    everything = np.arange(problem.n_features)
-    free = isinstance(penalty, ShrinkNet) and penalty.lam > 0
-    if problem.null_loss == 0 or (free and is_uncorrelated(problem)):
-        return np.zeros((problem.n_features, problem.n_targets))
-    return least_squares(problem, everything)
-
-
-def is_uncorrelated(problem: SquaredProblem) -> bool:
+def is_uncorrelated(problem: Problem) -> bool:
     """Whether every centred column is orthogonal to the targets, to rounding: then the null model minimises the loss."""
-    lengths = np.sqrt(problem.curvatures) * np.sqrt(2.0 * problem.null_loss)
-    norms = np.sqrt(np.sum(problem.correlation**2, axis=1))
-    return bool(np.all(norms <= _UNCORRELATED * lengths))
+    lengths = np.sqrt(problem.curvatures) * problem.residual_size
+    return bool(np.all(row_norms(problem.correlation) <= _UNCORRELATED * lengths))

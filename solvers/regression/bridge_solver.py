@@ -18,9 +18,9 @@ from solvers.regression.exchange import best_moves
 from solvers.regression.global_bound import Search
 from solvers.regression.group_solver import GroupSparsitySolver
 from solvers.regression.penalties import GroupSparsity, prox, value
-from solvers.regression.problem import Evaluation, SquaredProblem
 from solvers.regression.rows import row_norms
 from solvers.regression.shrinknet import RegularizedShrinkNet
+from solvers.regression.squared_problem import SquaredEvaluation, SquaredProblem
 from solvers.regression.states import GramState, State
 from solvers.regression.stationarity import block_distance, penalty_value
 from solvers.regression.working_set import FullGram, WorkingSets, prefers_full_gram
@@ -96,7 +96,7 @@ class BridgeSolver:
         self.penalty = penalty
         self.n_lams = n_lams
         self.B = np.zeros((problem.n_features, problem.n_targets))
-        self.at: Evaluation | None = None
+        self.at: SquaredEvaluation | None = None
         self.columns = self._choose_columns()
         self._group_path: list[tuple[Array, float]] | None = None
         self._prepared: dict[float, Array] = {}
@@ -114,10 +114,10 @@ class BridgeSolver:
         self.B = B.copy()
         self.at = None
 
-    def evaluate(self) -> Evaluation:
+    def evaluate(self) -> SquaredEvaluation:
         """Evaluate the present point from the data; remembered until the point moves."""
         if self.at is None:
-            self.at = self.problem.evaluate(self.B, free=np.arange(0), space=None)
+            self.at = self.problem.evaluate(self.B)
         return self.at
 
     def strengths(self, lam: float) -> Array:
@@ -189,6 +189,11 @@ class BridgeSolver:
             self._descend(self.B, mu, _INNER_SHARE * tol, monitor)
         if best < distance:
             self.start_from(best_B)
+        return Status.CONVERGED
+
+    def solve_unpenalised(self, tol: float, monitor: Monitor) -> Status:
+        """Minimum-norm least squares."""
+        self.start_from(self.problem.least_squares(np.arange(self.problem.n_features)))
         return Status.CONVERGED
 
     def finish_from(self, B: Array, lam: float, monitor: Monitor) -> tuple[Array, float]:
@@ -290,7 +295,7 @@ class BridgeSolver:
         if isinstance(self.columns, FullGram):
             loss = self.problem.null_loss - 0.5 * float(np.sum(B * (self.problem.correlation + self._gram_gradient(B))))
         else:
-            loss = self.problem.evaluate(B, free=np.arange(0), space=None).loss
+            loss = self.problem.evaluate(B).loss
         return loss + float(penalty_value(self._kernel(mu), B))
 
     def _distance(self, gradient: Array, mu: Array) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -10,49 +9,24 @@ import numpy as np
 
 from solvers.errors import InputError
 from solvers.regression.bridge import bridge_kernel
+from solvers.regression.duality import dual_scale
 from solvers.regression.global_bound import Search
 from solvers.regression.penalties import GroupSparsity, Penalty
-from solvers.regression.problem import Evaluation, SquaredProblem
+from solvers.regression.problem import Evaluation, Problem
 from solvers.regression.relaxation import dual_length
 from solvers.regression.rows import row_norms
 from solvers.regression.shrinknet import RegularizedShrinkNet, ShrinkNet
+from solvers.regression.squared_problem import SquaredProblem
 from solvers.regression.stationarity import block_distance
 from solvers.results import Certificate, Kind
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
-def dual_scale(gradient: Array, radii: Array) -> float:
-    """``s = min(1, min_j radius_j / ||g_j||)``: the largest factor that makes ``s P`` dual feasible."""
-    norms = row_norms(gradient)
-    live = norms > 0
-    return float(np.min(radii[live] / norms[live], initial=1.0))
-
-
-def group_gap(projected_loss: float, removed_loss: float, gradient: Array, B: Array, radii: Array) -> float:
-    """Duality gap of group sparsity at ``B`` with the dual point ``s P``, as a sum of non-negative terms.
-
-    ``||R - s P||^2 / (2n) + sum_j (radius_j ||B_j|| - s <B_j, g_j>)``, ``g = Xs' P / n``. Since P is orthogonal to ``R - P``, the
-    first term is ``removed_loss + (1-s)^2 projected_loss``. Every bracket is non-negative because ``s ||g_j|| <= radius_j``.
-
-    Parameters
-    ----------
-    projected_loss, removed_loss : float
-        ``||P||^2 / (2n)`` and ``||R - P||^2 / (2n)``; see `Evaluation`.
-    gradient, B : (n_features, n_targets)
-        ``g`` and the coefficients.
-    radii : (n_features,)
-        ``lam w_j``; columns with radius 0 must have been projected out (``g_j = 0``).
-    """
-    s = dual_scale(gradient, radii)
-    slack = radii * row_norms(B) - s * np.sum(B * gradient, axis=1)
-    return removed_loss + (1.0 - s) ** 2 * projected_loss + float(np.sum(np.maximum(slack, 0.0)))
-
-
-def group_certificate(problem: SquaredProblem, at: Evaluation, B: Array, radii: Array, tol: float) -> Certificate:
+def group_certificate(problem: Problem, at: Evaluation, B: Array, radii: Array, tol: float) -> Certificate:
     """Duality-gap certificate of group sparsity at ``B``, in the caller's units; ``radii`` are canonical."""
     upper = at.loss + float(np.sum(radii * row_norms(B)))
-    gap = group_gap(at.projected_loss, at.removed_loss, at.gradient, B, radii)
+    gap = at.gap(B, radii)
     return Certificate(
         kind=Kind.DUALITY_GAP,
         upper=upper * problem.loss_scale,
@@ -69,15 +43,15 @@ def relative_gap(gap: float, null_loss: float) -> float:
     return 0.0 if gap == 0 else float("inf")
 
 
-def stationary_certificate(problem: SquaredProblem, at: Evaluation, B: Array, penalty: Penalty, tol: float) -> Certificate:
+def stationary_certificate(problem: Problem, at: Evaluation, B: Array, penalty: Penalty, tol: float) -> Certificate:
     """Stationarity: the distance to blockwise minimality over the largest gradient at zero, in ``gap``.
 
     The distance is `block_distance`, or that of the intercept from its best value if this is larger. ``lower`` is the bound at
     the root of the global search; where it already proves the answer to ``tol``, the certificate is that of a global minimiser.
     """
     penalty_kernel = _canonical_kernel(problem, penalty)
-    worst = block_distance(penalty_kernel, problem.curvatures, B, at.gradient)
-    worst = max(float(worst), math.sqrt(2.0 * at.removed_loss))
+    worst = block_distance(penalty_kernel, problem.block_curvatures, B, at.gradient)
+    worst = max(float(worst), at.drift)
     scale = float(np.max(row_norms(problem.correlation)))
     upper = at.loss * problem.loss_scale + penalty.value(problem.to_coef(B))
     if not isinstance(penalty, RegularizedShrinkNet):
@@ -89,7 +63,7 @@ def stationary_certificate(problem: SquaredProblem, at: Evaluation, B: Array, pe
     return Certificate(kind=Kind.STATIONARY, upper=upper, lower=lower, gap=relative_gap(worst, scale), tol=tol)
 
 
-def global_certificate(problem: SquaredProblem, upper: float, lower: float, tol: float) -> Certificate:
+def global_certificate(problem: Problem, upper: float, lower: float, tol: float) -> Certificate:
     """Evidence from a proven lower bound on the global minimum; both bounds in the caller's units."""
     gap = relative_gap(max(0.0, upper - lower) / problem.loss_scale, problem.null_loss)
     return Certificate(kind=Kind.GLOBAL_BOUND, upper=upper, lower=lower, gap=gap, tol=tol)
@@ -102,7 +76,7 @@ _ROOT_WORK = 1000
 _SCALES = np.linspace(0.0, 1.0, 11)
 
 
-def root_bound(problem: SquaredProblem, penalty: RegularizedShrinkNet, B: Array, at: Evaluation, objective: float) -> float:
+def root_bound(problem: Problem, penalty: RegularizedShrinkNet, B: Array, at: Evaluation, objective: float) -> float:
     """The lower bound at the root of the global search, in canonical units; at least the trivial bound 0.
 
     Some sweeps over the relaxation of the root, started at ``B``; for more than `_ROOT_COLUMNS` columns the best of the bounds at
@@ -111,6 +85,8 @@ def root_bound(problem: SquaredProblem, penalty: RegularizedShrinkNet, B: Array,
     if penalty.p < 1 or penalty.lam == 0:
         return 0.0
     mu = problem.canonical_mu(penalty)
+    if not isinstance(problem, SquaredProblem):
+        return max(0.0, _tangent_bound(problem, mu, penalty.p, B, at, objective))
     if problem.n_features <= _ROOT_COLUMNS:
         search = Search(problem, mu, penalty.p, B, objective, tolerance=0.0)
         work = _ROOT_WORK if penalty.p in (1, 2) else _ROOT_WORK // 20
@@ -125,15 +101,33 @@ def root_bound(problem: SquaredProblem, penalty: RegularizedShrinkNet, B: Array,
 
 def _bound_at(problem: SquaredProblem, mu: Array, p: float, V: Array, G: Array, objective: float) -> float:
     """The bound of `relaxation` without a split, every column undecided: a column contributes at its longest or not at all."""
+    quadratic = 0.5 * float(np.sum(V * (problem.correlation - G)))
+    return _sum_below(problem, problem.null_loss, -quadratic, _least_columns(mu, p, G, objective))
+
+
+def _tangent_bound(problem: Problem, mu: Array, p: float, B: Array, at: Evaluation, objective: float) -> float:
+    """For any convex loss: it lies above its tangent at ``B``, a column contributes at its longest or not at all."""
+    tangent = at.loss + float(np.sum(at.gradient * B))
+    return _sum_below(problem, tangent, _least_columns(mu, p, at.gradient, objective))
+
+
+def _least_columns(mu: Array, p: float, G: Array, objective: float) -> float:
+    """``sum_j min_w mu_j ||w||_p^q - <g_j, w>`` over the columns that alone cost no more than ``objective``.
+
+    Concave in the length of w: the least value is at length 0 or at the largest, where the penalty is ``objective``.
+    """
     longest = (objective / mu) ** ((p + 1.0) / p)
     dual = np.array([dual_length(g, p) for g in G])
-    terms = np.minimum(0.0, objective - longest * dual)
-    parts = np.array([problem.null_loss, 0.5 * float(np.sum(V * (problem.correlation - G))), -float(np.sum(terms))])
+    return float(np.sum(np.minimum(0.0, objective - longest * dual)))
+
+
+def _sum_below(problem: Problem, *parts: float) -> float:
+    """The sum, less what rounding may have added to it."""
     rounding = 4.0 * np.finfo(float).eps * (problem.design.shape[0] + problem.n_features)
-    return float(parts[0] - parts[1] - parts[2] - rounding * np.sum(np.abs(parts)))
+    return float(np.sum(parts) - rounding * np.sum(np.abs(parts)))
 
 
-def _canonical_kernel(problem: SquaredProblem, penalty: Penalty) -> Any:
+def _canonical_kernel(problem: Problem, penalty: Penalty) -> Any:
     if isinstance(penalty, RegularizedShrinkNet):
         return bridge_kernel(problem.canonical_mu(penalty), penalty.p)
     return penalty.kernel(problem.n_features)
@@ -147,7 +141,7 @@ def is_free(penalty: Penalty) -> bool:
 
 
 def certificate_at(
-    problem: SquaredProblem,
+    problem: Problem,
     penalty: Penalty,
     B: Array,
     *,
@@ -167,7 +161,7 @@ def certificate_at(
     if isinstance(penalty, ShrinkNet):
         penalty = penalty.reduced()
     if not isinstance(penalty, GroupSparsity):
-        at = problem.evaluate(B, free=np.arange(0), space=None, shift=shift) if at is None else at
+        at = problem.evaluate(B, shift=shift) if at is None else at
         return stationary_certificate(problem, at, B, penalty, tol), at, 1.0
     radii = problem.canonical_lam(penalty.radii(problem.n_features))
     allowed = np.ones(problem.n_features, dtype=bool)
@@ -178,6 +172,6 @@ def certificate_at(
             raise InputError("coef must be zero outside fit.within, the columns that the refit may use")
     if at is None:
         free = np.flatnonzero((radii == 0) & allowed)
-        at = problem.evaluate(B, free=free, space=problem.space(free), shift=shift)
+        at = problem.evaluate(B, free, shift)
         at.gradient[~allowed] = 0.0
     return group_certificate(problem, at, B, radii, tol), at, dual_scale(at.gradient, radii)

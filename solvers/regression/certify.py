@@ -13,9 +13,10 @@ from solvers.regression.certificates import certificate_at
 from solvers.regression.fit import Fit
 from solvers.regression.global_search import search_globally
 from solvers.regression.penalties import GroupSparsity, Penalty
-from solvers.regression.problem import SquaredProblem, check_features
+from solvers.regression.problem import check_features
 from solvers.regression.shrinknet import RegularizedShrinkNet, ShrinkNet
 from solvers.regression.solver import KNOWN_PENALTIES
+from solvers.regression.squared_problem import SquaredProblem
 from solvers.results import Certificate, Kind
 
 _LEVELS = ("auto", "gap", "stationary", "global")

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from solvers._progress import Monitor
-from solvers.regression.certificates import group_gap
 from solvers.regression.curvature import Curvature, GroupCurvature
 from solvers.regression.polish import polish
-from solvers.regression.problem import SquaredProblem
 from solvers.regression.rows import row_norms
+from solvers.regression.squared_problem import SquaredProblem
 from solvers.regression.states import GramState, State
 from solvers.regression.stationarity import block_distance, penalty_value
 
@@ -84,7 +83,7 @@ def minimise_group_sparsity(
                 state.sweep(kernel)
             norms = row_norms(state.B)
             objective = state.loss + float(np.sum(radii * norms))
-            previous, gap = gap, group_gap(state.loss, 0.0, state.G, state.B, radii) / scale
+            previous, gap = gap, state.gap(radii) / scale
             monitor.round(objective * objective_scale, gap, int(np.count_nonzero(norms)))
             if gap <= tol:
                 return True

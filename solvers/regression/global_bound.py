@@ -16,7 +16,6 @@ import numpy as np
 from solvers._blas import matmul
 from solvers._compile import helper, kernel
 from solvers.regression.bridge import bridge, bridge_kernel, smallest_length
-from solvers.regression.problem import SquaredProblem
 from solvers.regression.relaxation import (
     IN,
     OUT,
@@ -32,6 +31,7 @@ from solvers.regression.relaxation import (
     relaxed_block,
 )
 from solvers.regression.separable import inverse
+from solvers.regression.squared_problem import SquaredProblem
 from solvers.regression.states import sweep
 from solvers.regression.stationarity import penalty_value
 

@@ -15,8 +15,8 @@ from solvers.regression.bridge_solver import BridgeSolver
 from solvers.regression.certificates import global_certificate
 from solvers.regression.fit import Fit
 from solvers.regression.global_bound import Search
-from solvers.regression.problem import SquaredProblem
 from solvers.regression.shrinknet import RegularizedShrinkNet
+from solvers.regression.squared_problem import SquaredProblem
 from solvers.results import Certificate, Limit, saveable
 
 Array = np.ndarray[Any, np.dtype[np.float64]]

@@ -11,8 +11,8 @@ from solvers._progress import Monitor
 from solvers.regression.certificates import certificate_at
 from solvers.regression.descent import minimise_group_sparsity
 from solvers.regression.penalties import GroupSparsity, GroupSparsityKernel
-from solvers.regression.problem import Evaluation, SquaredProblem
 from solvers.regression.rows import row_norms
+from solvers.regression.squared_problem import SquaredEvaluation, SquaredProblem
 from solvers.regression.working_set import FullGram, WorkingSets, prefers_full_gram, scores_of
 from solvers.results import Certificate, Status
 
@@ -52,7 +52,7 @@ class GroupSparsitySolver:
         self.penalised = np.flatnonzero(self.weights > 0)
         self.space = problem.space(self.free)
         self.B = np.zeros((problem.n_features, problem.n_targets))
-        self.at: Evaluation | None = None
+        self.at: SquaredEvaluation | None = None
         self.lam = np.inf
         self.n_lams = n_lams
 
@@ -68,11 +68,11 @@ class GroupSparsitySolver:
         self.B = B.copy()
         self.at = None
 
-    def evaluate(self) -> Evaluation:
+    def evaluate(self) -> SquaredEvaluation:
         """Fit the unpenalised columns and evaluate the present point from the data; remembered until the point moves."""
         if self.at is None:
             self._fit_free()
-            self.at = self.problem.evaluate(self.B, free=self.free, space=self.space)
+            self.at = self.problem.evaluate(self.B, self.free)
         return self.at
 
     def lambda_max(self) -> float:
@@ -122,6 +122,11 @@ class GroupSparsitySolver:
             inner_tol = _INNER_SHARE * tol if complete else max(_INNER_SHARE * tol, _ROUGH * certificate.gap)
             self._minimise_on(chosen, radii, inner_tol, monitor)
             chosen = self.columns.grow(chosen, scores_of(self.evaluate().gradient, radii))
+
+    def solve_unpenalised(self, tol: float, monitor: Monitor) -> Status:
+        """Minimum-norm least squares."""
+        self.start_from(self.problem.least_squares(np.arange(self.problem.n_features)))
+        return Status.CONVERGED
 
     def _minimise_on(self, chosen: np.ndarray[Any, Any], radii: Array, tol: float, monitor: Monitor) -> None:
         at, scale = self.evaluate(), self.problem.null_loss

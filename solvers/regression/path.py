@@ -16,9 +16,9 @@ from solvers.regression.answers import Solver, solve_one
 from solvers.regression.bridge_solver import BridgeSolver
 from solvers.regression.fit import Fit
 from solvers.regression.penalties import GroupSparsity, Penalty
-from solvers.regression.problem import SquaredProblem
 from solvers.regression.shrinknet import RegularizedShrinkNet
 from solvers.regression.solver import check_loss_argument, check_penalty_argument, solver_of, with_a_path
+from solvers.regression.squared_problem import SquaredProblem
 from solvers.results import Limit, Record, saveable
 
 Array = np.ndarray[Any, np.dtype[np.float64]]

@@ -12,15 +12,16 @@ from solvers._compile import require_operations
 from solvers._parallel import single_threaded
 from solvers._progress import Callback, Monitor
 from solvers.errors import IncompatibleError, InputError
-from solvers.regression.answers import drive, finish, least_squares, solve_one, warn_unless_certified
+from solvers.regression.answers import drive, finish, solve_one, warn_unless_certified
 from solvers.regression.bridge_solver import BridgeSolver
 from solvers.regression.descent import minimise_by_sweeps
 from solvers.regression.fit import Fit
 from solvers.regression.group_solver import GroupSparsitySolver
 from solvers.regression.penalties import GroupSparsity, Penalty, prox, subdiff_distance, value
-from solvers.regression.problem import SquaredProblem, check_features
+from solvers.regression.problem import check_features
 from solvers.regression.rows import row_norms
 from solvers.regression.shrinknet import RegularizedShrinkNet, ShrinkNet
+from solvers.regression.squared_problem import SquaredProblem
 from solvers.regression.states import GramState
 from solvers.results import Status
 
@@ -272,7 +273,7 @@ def refit(fit: Fit, X: Any, Y: Any = None, *, sample_weight: Any = None) -> Fit:
     problem = SquaredProblem.build(X, Y, fit_intercept=fit.fit_intercept, sample_weight=sample_weight, call="refit(fit, X, Y)")
     check_features(fit.coef.shape[1], problem)
     monitor = Monitor(max_iter=1)
-    B = least_squares(problem, fit.support)
+    B = problem.least_squares(fit.support)
     refitted = finish(problem, GroupSparsity(0.0), B, fit.certificate.tol, monitor, status=Status.CONVERGED, within=fit.support)
     warn_unless_certified(refitted)
     return refitted
@@ -321,7 +322,7 @@ def check_loss_argument(loss: Any) -> None:
 
 def _solve_by_sweeps(problem: SquaredProblem, penalty: Penalty, B: Array, tol: float, monitor: Monitor) -> Fit:
     """Any penalty with a prox: block-coordinate descent in the Gram matrix, certified stationary."""
-    gradient = problem.evaluate(B, free=np.arange(0), space=None)
+    gradient = problem.evaluate(B)
     state = GramState(problem.gram, B, gradient.gradient, gradient.loss)
     gradient_scale = max(float(np.max(row_norms(problem.correlation))), np.finfo(float).tiny)
 

@@ -15,6 +15,7 @@ import numpy as np
 from solvers._blas import matmul
 from solvers._compile import kernel
 from solvers.regression.curvature import Curvature
+from solvers.regression.duality import group_gap
 from solvers.regression.penalties import prox
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -115,6 +116,10 @@ class State(Protocol):
         """Loss at ``B``, up to rounding."""
         ...
 
+    def gap(self, radii: Array) -> float:
+        """Duality gap of group sparsity with ``radii (k,)`` among these columns."""
+        ...
+
     def sweep(self, penalty: Any) -> int:
         """One pass of exact block minimisation; returns the number of blocks that moved."""
         ...
@@ -148,6 +153,9 @@ class GramState:
         self.Q, self.B, self.G, self.loss = Q, B, G, loss
         self.curvatures = np.diag(Q).copy()
         self._support, self._rows = np.arange(len(Q)), Q
+
+    def gap(self, radii: Array) -> float:
+        return group_gap(self.loss, 0.0, self.G, self.B, radii)
 
     def sweep(self, penalty: Any) -> int:
         before, gradient = self.B.copy(), self.G.copy()
@@ -202,6 +210,9 @@ class SampleState:
     @property
     def loss(self) -> float:
         return 0.5 * float(np.sum(self.R * self.R)) / self.n
+
+    def gap(self, radii: Array) -> float:
+        return group_gap(self.loss, 0.0, self.G, self.B, radii)
 
     def sweep(self, penalty: Any) -> int:
         self._G = None

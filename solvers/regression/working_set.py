@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from solvers._blas import matmul
-from solvers.regression.problem import Evaluation, SquaredProblem
 from solvers.regression.rows import row_norms
+from solvers.regression.squared_problem import SquaredEvaluation, SquaredProblem
 from solvers.regression.states import GramState, SampleState, State
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -57,7 +57,7 @@ class FullGram:
         """``chosen`` and the worst violators outside it."""
         return chosen
 
-    def state(self, chosen: Indices, B: Array, at: Evaluation) -> State:
+    def state(self, chosen: Indices, B: Array, at: SquaredEvaluation) -> State:
         """The minimisation on the chosen columns from ``B (n_features, n_targets)``, evaluated there from the data."""
         return GramState(self.Q, B[chosen], at.gradient[chosen], at.projected_loss)
 
@@ -86,7 +86,7 @@ class WorkingSets:
         """Add the columns outside ``chosen`` with the largest scores above 1, at most as many as there are."""
         return _with_best(chosen, scores, 1.0, max(_FIRST_SIZE, len(chosen)))
 
-    def state(self, chosen: Indices, B: Array, at: Evaluation) -> State:
+    def state(self, chosen: Indices, B: Array, at: SquaredEvaluation) -> State:
         """The minimisation on the chosen columns: in their Gram matrix while they are few, else on the residual."""
         new = chosen[self.place[chosen] < 0]
         if len(new):

@@ -63,20 +63,20 @@ MUTANTS = [
     Mutant("Newton coupling with the wrong sign", "newton.py", "np.negative(coupling, out=coupling)", "pass"),
     Mutant(
         "dual point not scaled into the feasible set",
-        "certificates.py",
+        "duality.py",
         "return float(np.min(radii[live] / norms[live], initial=1.0))",
         "return 1.0",
     ),
     Mutant(
         "gap without the rescaled residual",
-        "certificates.py",
+        "duality.py",
         "removed_loss + (1.0 - s) ** 2 * projected_loss + float(",
         "removed_loss + float(",
     ),
-    Mutant("gap without the intercept's error", "certificates.py", "return removed_loss + (1.0 - s)", "return (1.0 - s)"),
+    Mutant("gap without the intercept's error", "duality.py", "return removed_loss + (1.0 - s)", "return (1.0 - s)"),
     Mutant(
         "gap with the unscaled inner product",
-        "certificates.py",
+        "duality.py",
         "radii * row_norms(B) - s * np.sum",
         "radii * row_norms(B) - np.sum",
     ),
@@ -92,10 +92,13 @@ MUTANTS = [
     ),
     Mutant("means not subtracted in predictions", "design.py", "product -= matmul(self.means[np.newaxis], B)", "pass"),
     Mutant(
-        "intercept with the wrong sign", "problem.py", "return self.target_means - matmul", "return self.target_means + matmul"
+        "intercept with the wrong sign",
+        "squared_problem.py",
+        "return self.target_means - self",
+        "return self.target_means + self",
     ),
-    Mutant("null loss without one half", "problem.py", "null_loss = 0.5 * float", "null_loss = 1.0 * float"),
-    Mutant("unpenalised columns not projected out", "problem.py", "P = P - space.project(P)", "P = P - 0.0"),
+    Mutant("null loss without one half", "squared_problem.py", "null_loss = 0.5 * float", "null_loss = 1.0 * float"),
+    Mutant("unpenalised columns not projected out", "squared_problem.py", "P = P - space.project(P)", "P = P - 0.0"),
     Mutant(
         "working set never grows",
         "working_set.py",
@@ -112,8 +115,8 @@ MUTANTS = [
     Mutant(
         "refit on all columns",
         "solver.py",
-        "B = least_squares(problem, fit.support)",
-        "B = least_squares(problem, np.arange(problem.n_features))",
+        "B = problem.least_squares(fit.support)",
+        "B = problem.least_squares(np.arange(problem.n_features))",
     ),
     Mutant(
         "minimum norm forgotten",

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from solvers import GlobalCertificate, GroupSparsity, RegularizedShrinkNet, SolveError, certify, lambda_max, solve
-from solvers.regression.problem import SquaredProblem
 from solvers.regression.relaxation import IN, OUT, UNDECIDED, Relaxed, bound_terms
+from solvers.regression.squared_problem import SquaredProblem
 from solvers.results import Kind, Limit, Status
 from tests.checks import centred, null_loss
 from tests.strategies import Problem, problems

@@ -18,7 +18,7 @@ from solvers.regression.bridge_solver import BridgeSolver
 from solvers.regression.curvature import BridgeCurvature
 from solvers.regression.newton import newton_direction
 from solvers.regression.polish import polish
-from solvers.regression.problem import SquaredProblem
+from solvers.regression.squared_problem import SquaredProblem
 from solvers.regression.states import GramState, sweep
 from solvers.regression.stationarity import block_distance, penalty_value
 

@@ -15,8 +15,8 @@ from solvers.regression.least_squares import ColumnSpace
 from solvers.regression.newton import newton_direction, newton_direction_by_cg
 from solvers.regression.penalties import GroupSparsityKernel, column_norms
 from solvers.regression.polish import polish
-from solvers.regression.problem import SquaredProblem
 from solvers.regression.rows import row_norms
+from solvers.regression.squared_problem import SquaredProblem
 from solvers.regression.states import GramState, SampleState, sweep
 
 ENTRIES = st.floats(-1e3, 1e3, allow_subnormal=False).filter(lambda v: v == 0 or abs(v) > 1e-3)
@@ -187,7 +187,7 @@ def test_an_evaluation_splits_the_residual_at_the_unpenalised_columns(fit_interc
     X, Y, B = rng.standard_normal((20, 5)) + 1.0, rng.standard_normal((20, 2)), rng.standard_normal((5, 2))
     problem = SquaredProblem.build(X, Y, fit_intercept=fit_intercept)
     free = np.array([1, 4])
-    at = problem.evaluate(B, free=free, space=problem.space(free))
+    at = problem.evaluate(B, free)
     span = X[:, free] - X[:, free].mean(axis=0) if fit_intercept else X[:, free]
     R = (Y - Y.mean(axis=0)) - (X - X.mean(axis=0)) @ B if fit_intercept else Y - X @ B
     P = R - span @ np.linalg.lstsq(span, R, rcond=None)[0]

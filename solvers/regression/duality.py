@@ -1,0 +1,38 @@
+"""Duality gaps of group sparsity, each as a sum of non-negative terms: never primal minus dual, which cancels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from solvers.regression.rows import row_norms
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def dual_scale(gradient: Array, radii: Array) -> float:
+    """``s = min(1, min_j radius_j / ||g_j||)``: the largest factor that makes ``s P`` dual feasible."""
+    norms = row_norms(gradient)
+    live = norms > 0
+    return float(np.min(radii[live] / norms[live], initial=1.0))
+
+
+def group_gap(projected_loss: float, removed_loss: float, gradient: Array, B: Array, radii: Array) -> float:
+    """Duality gap of group sparsity at ``B`` with the dual point ``s P``, as a sum of non-negative terms.
+
+    ``||R - s P||^2 / (2n) + sum_j (radius_j ||B_j|| - s <B_j, g_j>)``, ``g = Xs' P / n``. Since P is orthogonal to ``R - P``, the
+    first term is ``removed_loss + (1-s)^2 projected_loss``. Every bracket is non-negative because ``s ||g_j|| <= radius_j``.
+
+    Parameters
+    ----------
+    projected_loss, removed_loss : float
+        ``||P||^2 / (2n)`` and ``||R - P||^2 / (2n)``; see `SquaredEvaluation`.
+    gradient, B : (n_features, n_targets)
+        ``g`` and the coefficients.
+    radii : (n_features,)
+        ``lam w_j``; columns with radius 0 must have been projected out (``g_j = 0``).
+    """
+    s = dual_scale(gradient, radii)
+    slack = radii * row_norms(B) - s * np.sum(B * gradient, axis=1)
+    return removed_loss + (1.0 - s) ** 2 * projected_loss + float(np.sum(np.maximum(slack, 0.0)))
