@@ -111,7 +111,6 @@ def finish(
     certificate, at, s = certificate_at(problem, penalty, returned, within=within, at=at, tol=tol)
     if proven is not None:
         certificate = global_certificate(problem, certificate.upper, min(proven, certificate.upper), tol)
-    dual = at.residual * (s * problem.y_scale / problem.design.total * problem.design.root_weights)[:, np.newaxis]
     loss = at.loss * problem.loss_scale
     return Fit(
         coef=coef,
@@ -123,7 +122,7 @@ def finish(
         limit=monitor.limit,
         certificate=certificate,
         null_loss=problem.null_loss * problem.loss_scale,
-        dual=dual if keep_dual and certificate.kind in (Kind.DUALITY_GAP, Kind.INFIMUM) else None,
+        dual=problem.to_dual(s * at.residual) if keep_dual and certificate.kind in (Kind.DUALITY_GAP, Kind.INFIMUM) else None,
         n_iter=monitor.n_iter,
         elapsed=monitor.spent,
         history=monitor.history,
@@ -133,6 +132,8 @@ def finish(
         A=None if factors is None else factors.A,
         beta=None if factors is None else factors.beta,
         n_lost=0 if factors is None else factors.n_lost,
+        family=problem.family,
+        classes=problem.classes,
         infimum=certificate.upper if certificate.kind is Kind.INFIMUM else None,
     )
 

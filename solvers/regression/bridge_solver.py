@@ -16,7 +16,7 @@ from solvers.regression.curvature import BridgeCurvature
 from solvers.regression.descent import minimise_bridge
 from solvers.regression.exchange import best_moves
 from solvers.regression.global_bound import Search
-from solvers.regression.group_solver import GroupSparsitySolver
+from solvers.regression.group_solver import SquaredGroupSolver
 from solvers.regression.penalties import GroupSparsity, prox, value
 from solvers.regression.rows import row_norms
 from solvers.regression.shrinknet import RegularizedShrinkNet
@@ -352,7 +352,7 @@ class BridgeSolver:
     def _group_points(self) -> list[tuple[Array, float]]:
         """A rough group-sparsity path: points and their losses, computed once."""
         if self._group_path is None:
-            solver = GroupSparsitySolver(self.problem, GroupSparsity(1.0, self.penalty.weights))
+            solver = SquaredGroupSolver(self.problem, GroupSparsity(1.0, self.penalty.weights))
             solver.columns = self.columns
             top = solver.lambda_max()
             self._group_path = [(solver.B.copy(), self.problem.null_loss)]

@@ -12,11 +12,10 @@ from solvers.errors import IncompatibleError, InputError
 from solvers.regression.certificates import certificate_at
 from solvers.regression.fit import Fit
 from solvers.regression.global_search import search_globally
-from solvers.regression.penalties import GroupSparsity, Penalty
+from solvers.regression.penalties import GroupSparsity
 from solvers.regression.problem import check_features
 from solvers.regression.shrinknet import RegularizedShrinkNet, ShrinkNet
-from solvers.regression.solver import KNOWN_PENALTIES
-from solvers.regression.squared_problem import SquaredProblem
+from solvers.regression.solver import KNOWN_PENALTIES, build_problem
 from solvers.results import Certificate, Kind
 
 _LEVELS = ("auto", "gap", "stationary", "global")
@@ -107,31 +106,35 @@ def certify(
     """
     if not isinstance(fit, Fit):
         raise IncompatibleError(f"fit must be a Fit, as returned by solve, got {type(fit).__name__}")
-    _check_level(level, fit.penalty)
+    _check_level(level, fit)
     monitor = Monitor(max_iter=_NO_LIMIT, time_limit=time_limit, callback=callback)
     tolerance = fit.certificate.tol if tol is None else as_number(tol, "tol")
-    problem = SquaredProblem.build(
+    problem = build_problem(
         X,
         Y,
+        fit.family,
         fit_intercept=fit.fit_intercept,
         sample_weight=sample_weight,
         rescale=isinstance(fit.penalty, KNOWN_PENALTIES),
+        classes=fit.classes,
         call="certify(fit, X, Y)",
     )
     check_features(fit.coef.shape[1], problem)
-    if fit.coef.shape[0] != problem.n_targets:
-        raise InputError(f"Y must have {fit.coef.shape[0]} targets, as in the fit, got {problem.n_targets}")
+    if fit.coef.shape[0] != problem.coef_shape[0]:
+        raise InputError(f"Y must have {fit.coef.shape[0]} targets, as in the fit, got {problem.coef_shape[0]}")
     B = problem.from_coef(fit.coef)
     shift = problem.intercept_shift(B, fit.intercept) if fit.fit_intercept else None
     certificate = certificate_at(problem, fit.penalty, B, shift=shift, within=fit.within, tol=tolerance)[0]
     if level != "global" or not isinstance(fit.penalty, RegularizedShrinkNet) or certificate.kind is Kind.INFIMUM:
         return certificate
+    assert isinstance(problem, SquaredProblem)
     tolerance = _GLOBAL_TOL if tol is None else tolerance
     with monitor.defer_interrupts():
         return search_globally(problem, fit.penalty, B, certificate.upper, tolerance, monitor)
 
 
-def _check_level(level: Any, penalty: Penalty) -> None:
+def _check_level(level: Any, fit: Fit) -> None:
+    penalty = fit.penalty
     if level not in _LEVELS:
         raise InputError(f"level must be one of {', '.join(map(repr, _LEVELS))}, got {level!r}")
     concave = isinstance(penalty, RegularizedShrinkNet)
@@ -145,6 +148,10 @@ def _check_level(level: Any, penalty: Penalty) -> None:
     if level == "global" and isinstance(penalty, RegularizedShrinkNet) and penalty.p < 1:
         raise IncompatibleError(
             f"level='global' needs p >= 1, got p={penalty.p:g}: no lower bound is known; level='auto' certifies stationarity"
+        )
+    if level == "global" and concave and fit.family != "squared":
+        raise IncompatibleError(
+            f"level='global' is for the squared loss, got a fit with loss={fit.family!r}: level='auto' certifies stationarity"
         )
     if level == "global" and not isinstance(penalty, KNOWN_PENALTIES):
         raise IncompatibleError(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol, Self
 
 import numpy as np
 
-from solvers.regression.newton import newton_direction, newton_direction_by_cg, newton_direction_by_targets
+from solvers.regression.newton import model_inverse, newton_direction, newton_direction_by_cg, newton_direction_by_targets
 from solvers.regression.rows import row_norms
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Indices = np.ndarray[Any, np.dtype[np.intp]]
+
+_STIFF = 1e12
+"""Relative to nothing: a curvature that holds an entry in place."""
 
 
 class Curvature(Protocol):
@@ -26,6 +30,22 @@ class Curvature(Protocol):
 
     def direction_by_cg(self, A: Array, n: float, W: Array, G: Array) -> Array | None:
         """About the same for the columns ``A (n_samples, k)``, without their Gram matrix."""
+        ...
+
+    def gradient(self, W: Array) -> Array:
+        """The penalty's gradient."""
+        ...
+
+    def hessian(self, W: Array) -> Callable[[Array], Array]:
+        """The product of the penalty's Hessian with ``V (k, n_targets)``; zero in entries that may not move."""
+        ...
+
+    def model_inverse(self, Q: Array, W: Array) -> Callable[[Array], Array] | None:
+        """The inverse of a positive definite model of ``Q (x) I`` plus that Hessian."""
+        ...
+
+    def live(self, W: Array) -> Array | None:
+        """Entries that may move, None for all."""
         ...
 
     def change(self, W: Array, step: Array) -> float:
@@ -56,17 +76,32 @@ class GroupCurvature:
     def direction_by_cg(self, A: Array, n: float, W: Array, G: Array) -> Array | None:
         return newton_direction_by_cg(A, n, W, G, self.radii)
 
+    def gradient(self, W: Array) -> Array:
+        return (self.radii / row_norms(W))[:, np.newaxis] * W
+
+    def hessian(self, W: Array) -> Callable[[Array], Array]:
+        return norm_hessian(self.radii / row_norms(W), W, 1.0)
+
+    def model_inverse(self, Q: Array, W: Array) -> Callable[[Array], Array] | None:
+        norms = row_norms(W)
+        return model_inverse(Q, self.radii / norms, W / norms[:, np.newaxis])
+
+    def live(self, W: Array) -> Array | None:
+        return None
+
     def change(self, W: Array, step: Array) -> float:
         """Sum of ``||w + d|| - ||w|| = <2w + d, d> / (||w + d|| + ||w||)``."""
         growth = np.sum((2.0 * W + step) * step, axis=1) / (row_norms(W + step) + row_norms(W))
         return float(np.sum(self.radii * growth))
 
     def crossings(self, W: Array, direction: Array) -> Array:
-        return row_crossings(W, direction)
+        crossings = row_crossings(W, direction)
+        crossings[self.radii == 0] = np.inf
+        return crossings
 
     def excess(self, W: Array, G: Array) -> float:
-        residual = G - (self.radii / row_norms(W))[:, np.newaxis] * W
-        return float(np.max(row_norms(residual) / self.radii))
+        residual = row_norms(G - self.gradient(W))
+        return float(np.max(np.divide(residual, self.radii, out=np.full_like(residual, np.inf), where=self.radii > 0)))
 
 
 class BridgeCurvature:
@@ -88,10 +123,8 @@ class BridgeCurvature:
         return step if step is not None and np.all(np.isfinite(step)) else None
 
     def _direction(self, Q: Array, W: Array, G: Array) -> Array | None:
-        if self.p == 2.0 or W.shape[1] == 1:
-            # A function of the length of w: with one target for every p.
-            slopes = self.mu * self.q * row_norms(W) ** (self.q - 1.0)
-            return newton_direction(Q, W, G, slopes, bend=2.0 - self.q)
+        if self._is_radial(W):
+            return newton_direction(Q, W, G, self._radial_slopes(W), bend=2.0 - self.q)
         live = W != 0 if self.p <= 1.0 else np.ones_like(W, dtype=bool)
         v, c, s = self._slopes(W)
         diagonal = c * (self.p * (self.p - 1.0)) * np.abs(W) ** (self.p - 2.0)
@@ -103,6 +136,46 @@ class BridgeCurvature:
     def direction_by_cg(self, A: Array, n: float, W: Array, G: Array) -> Array | None:
         """None: supports beyond twice the number of samples are met on the way only, and sweeps reduce them."""
         return None
+
+    def gradient(self, W: Array) -> Array:
+        v, c, _ = self._slopes(W)
+        return c * v
+
+    def hessian(self, W: Array) -> Callable[[Array], Array]:
+        if self._is_radial(W):
+            return norm_hessian(self._radial_slopes(W) / row_norms(W), W, 2.0 - self.q)
+        v, c, s = self._slopes(W)
+        diagonal, factor = self._diagonal(W, c), self.q * c / s
+        live = self.live(W)
+
+        def product(V: Array) -> Array:
+            image = diagonal * V - factor * np.sum(v * V, axis=1, keepdims=True) * v
+            return image if live is None else np.where(live, image, 0.0)
+
+        return product
+
+    def model_inverse(self, Q: Array, W: Array) -> Callable[[Array], Array] | None:
+        """That of a norm where the penalty is one of the length of w; else without what is concave."""
+        norms = row_norms(W)
+        if self._is_radial(W):
+            return model_inverse(Q, self._radial_slopes(W) / norms, W / norms[:, np.newaxis])
+        diagonal = np.maximum(self._diagonal(W, self._slopes(W)[1]), 0.0)
+        return model_inverse(Q, np.median(diagonal, axis=1), np.zeros_like(W))
+
+    def live(self, W: Array) -> Array | None:
+        return W != 0 if self.p <= 1.0 and not self._is_radial(W) else None
+
+    def _is_radial(self, W: Array) -> bool:
+        """Whether the penalty is a function of the length of w: with one target for every p."""
+        return self.p == 2.0 or W.shape[1] == 1
+
+    def _radial_slopes(self, W: Array) -> Array:
+        return self.mu * self.q * row_norms(W) ** (self.q - 1.0)
+
+    def _diagonal(self, W: Array, c: Array) -> Array:
+        with np.errstate(all="ignore"):
+            diagonal = c * (self.p * (self.p - 1.0)) * np.abs(W) ** (self.p - 2.0)
+        return np.nan_to_num(diagonal, nan=0.0, posinf=_STIFF, neginf=-_STIFF).clip(-_STIFF, _STIFF)
 
     def change(self, W: Array, step: Array) -> float:
         """From the relative growth of ``s``, as ``phi(w) expm1(log1p(growth) / (p + 1))``."""
@@ -141,6 +214,12 @@ class BridgeCurvature:
             v = np.where(W != 0, self.p * sizes ** (self.p - 1.0), 0.0) * np.sign(W)
             s = np.sum(sizes**self.p, axis=1, keepdims=True)
             return v, self.mu[:, np.newaxis] / (self.p + 1.0) * s**-self.q, s
+
+
+def norm_hessian(slopes: Array, W: Array, bend: float) -> Callable[[Array], Array]:
+    """Products with ``blockdiag( d_j (I - bend u_j u_j') )``, ``u_j = w_j / ||w_j||``."""
+    d, U = slopes[:, np.newaxis], W / row_norms(W)[:, np.newaxis]
+    return lambda V: d * (V - bend * np.sum(U * V, axis=1, keepdims=True) * U)
 
 
 def row_crossings(W: Array, direction: Array) -> Array:

@@ -36,3 +36,25 @@ def group_gap(projected_loss: float, removed_loss: float, gradient: Array, B: Ar
     s = dual_scale(gradient, radii)
     slack = radii * row_norms(B) - s * np.sum(B * gradient, axis=1)
     return removed_loss + (1.0 - s) ** 2 * projected_loss + float(np.sum(np.maximum(slack, 0.0)))
+
+
+def entropy_gap(divergence: float, s: float, gradient: Array, B: Array, radii: Array) -> float:
+    """Duality gap of group sparsity with a logistic loss, as a sum of non-negative terms.
+
+    ``1/n sum_i s_i KL(P''_i || P_i) + sum_j (radius_j ||B_j|| - <B_j, x_j' (Y - P'') / n>)`` for probabilities ``P''`` with the
+    class frequencies of the labels and ``||x_j' (Y - P'')|| / n <= radius_j``. With ``Y - P'' = s (Y - P')`` the gradient there
+    is s times that at ``P'``.
+
+    Parameters
+    ----------
+    divergence : float
+        The first term.
+    s : float
+        `dual_scale`.
+    gradient, B : (n_features, n_targets)
+        ``x_j' (Y - P') / n`` and the coefficients.
+    radii : (n_features,)
+        ``lam w_j``.
+    """
+    slack = radii * row_norms(B) - s * np.sum(B * gradient, axis=1)
+    return divergence + float(np.sum(np.maximum(slack, 0.0)))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy.special import expit, softmax
 
 from solvers._arrays import as_matrix, as_number
 from solvers.errors import IncompatibleError, InputError
@@ -64,6 +65,11 @@ class Fit(Record):
         Columns set to zero because their factors would under- or overflow.
     infimum : float or None
         Where no minimiser exists: the infimum of the objective, up to the certificate's gap.
+    family : {"squared", "multinomial", "logistic"}
+        The loss that was minimised: the name given to `solve`.
+    classes : (n_targets,) or None
+        For multinomial fits the class that each row of ``coef`` stands for. A class without a sample has coefficients 0 and
+        intercept -inf, a logistic target that never varies intercept -inf or inf: probabilities exactly 0 or 1.
     """
 
     coef: Array
@@ -86,6 +92,8 @@ class Fit(Record):
     beta: Array | None = field(default=None, repr=False)
     n_lost: int = field(default=0, repr=False)
     infimum: float | None = field(default=None, repr=False)
+    family: str = field(default="squared", repr=False)
+    classes: np.ndarray[Any, Any] | None = field(default=None, repr=False)
 
     @property
     def support(self) -> np.ndarray[Any, np.dtype[np.intp]]:
@@ -121,13 +129,45 @@ class Fit(Record):
         scale = t if isinstance(self.penalty, ShrinkNet) else 1.0 / t
         return self.A / scale, self.beta * scale
 
-    def predict(self, X: Any) -> Array:
-        """``X coef' + intercept`` for ``X (n, n_features)``: shape (n, n_targets), or (n,) where Y was a vector."""
+    def decision_function(self, X: Any) -> Array:
+        """``X coef' + intercept`` for ``X (n, n_features)``: shape (n, n_targets), or (n,) where Y was a vector of targets.
+
+        For logistic losses the linear predictor: log-odds, of each class up to a constant per row.
+        """
         X = as_matrix(X)
         if X.shape[1] != self.coef.shape[1]:
             raise InputError(f"X must have {self.coef.shape[1]} columns, as in the fit, got {X.shape[1]}")
-        prediction = X @ self.coef.T + self.intercept
-        return prediction[:, 0] if self.is_vector else prediction
+        values = X @ self.coef.T + self.intercept
+        return values[:, 0] if self.is_vector and self.classes is None else values
+
+    def predict(self, X: Any) -> np.ndarray[Any, Any]:
+        """What is most probable at ``X (n, n_features)``, in the form of the Y that was fitted.
+
+        Squared loss: the conditional mean, (n, n_targets) or (n,). Multinomial: class labels (n,), or one-hot rows if Y was
+        one-hot. Logistic: zeros and ones, as integers.
+        """
+        values = self.decision_function(X)
+        if self.family == "squared":
+            return values
+        if self.classes is None:
+            return (values > 0).astype(np.int64)
+        best = np.argmax(values, axis=1)
+        return self.classes[best] if self.is_vector else np.eye(len(self.classes), dtype=np.int64)[best]
+
+    def predict_proba(self, X: Any) -> Array:
+        """Probabilities at ``X (n, n_features)``: of each class, (n, n_classes); for logistic fits of each target being 1.
+
+        Raises
+        ------
+        IncompatibleError
+            For the squared loss, which has none.
+        """
+        if self.family == "squared":
+            raise IncompatibleError("predict_proba is for loss='multinomial' and 'logistic': this fit is of the squared loss")
+        values = self.decision_function(X)
+        if self.classes is None:
+            return expit(values)
+        return softmax(values, axis=1)
 
     def _shown(self) -> dict[str, Any]:
         rows = super()._shown()

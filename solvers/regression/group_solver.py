@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import cached_property
 from typing import Any
 
@@ -11,12 +12,15 @@ from solvers._progress import Monitor
 from solvers.regression.certificates import certificate_at
 from solvers.regression.descent import minimise_group_sparsity
 from solvers.regression.penalties import GroupSparsity, GroupSparsityKernel
+from solvers.regression.problem import Evaluation, Problem
 from solvers.regression.rows import row_norms
 from solvers.regression.squared_problem import SquaredEvaluation, SquaredProblem
+from solvers.regression.states import State
 from solvers.regression.working_set import FullGram, WorkingSets, prefers_full_gram, scores_of
 from solvers.results import Certificate, Status
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
+Indices = np.ndarray[Any, np.dtype[np.intp]]
 
 _INNER_SHARE = 0.5
 """Share of ``tol`` that the Gram matrix's gap must reach: the rest is for what the Gram matrix does not see."""
@@ -29,14 +33,12 @@ _ROUGH = 0.1
 """On a growing working set, the share of the present gap at which to look at the other columns again."""
 
 
-class GroupSparsitySolver:
-    """Minimises ``1/(2n) ||Ys - Xs B||^2 + lam sum_j w_j ||B_j||`` for a sequence of ``lam``, each from the last answer.
-
-    Unpenalised columns are projected out of targets and columns, as the intercept is, and fitted afterwards.
+class GroupSparsitySolver(ABC):
+    """Minimises ``loss(B) + lam sum_j w_j ||B_j||`` for a sequence of ``lam``, each from the last answer.
 
     Parameters
     ----------
-    problem : SquaredProblem
+    problem : Problem
         With a positive null loss.
     penalty : GroupSparsity
         Its weights count; its ``lam`` is replaced in `solve`.
@@ -44,43 +46,56 @@ class GroupSparsitySolver:
         How many values of lam are expected, for the choice between the whole Gram matrix and working sets.
     """
 
-    def __init__(self, problem: SquaredProblem, penalty: GroupSparsity, n_lams: int = 1) -> None:
-        self.problem = problem
+    def __init__(self, problem: Problem, penalty: GroupSparsity, n_lams: int = 1) -> None:
+        self._problem = problem
         self.penalty = penalty
         self.weights = penalty.with_lam(1.0).radii(problem.n_features)
         self.free = np.flatnonzero(self.weights == 0)
         self.penalised = np.flatnonzero(self.weights > 0)
-        self.space = problem.space(self.free)
         self.B = np.zeros((problem.n_features, problem.n_targets))
-        self.at: SquaredEvaluation | None = None
+        self.at: Evaluation | None = None
         self.lam = np.inf
         self.n_lams = n_lams
 
+    @property
+    def problem(self) -> Problem:
+        return self._problem
+
     @cached_property
+    @abstractmethod
     def columns(self) -> FullGram | WorkingSets:
         """The columns looked at and their Gram matrix, built when first needed."""
-        full = prefers_full_gram(*self.problem.design.shape, self.problem.n_targets, self.n_lams)
-        basis = None if self.space is None else self.space.basis
-        return (FullGram if full else WorkingSets)(self.problem, self.penalised, basis)
+
+    @abstractmethod
+    def state(self, chosen: Indices) -> State:
+        """The minimisation on the chosen columns from the present point."""
+
+    @abstractmethod
+    def fit_free(self) -> None:
+        """Fit the unpenalised columns to what the others leave."""
+
+    @abstractmethod
+    def solve_unpenalised(self, tol: float, monitor: Monitor) -> Status:
+        """Minimise the loss alone."""
 
     def start_from(self, B: Array) -> None:
         """Begin the next `solve` at canonical coefficients ``B (n_features, n_targets)``."""
         self.B = B.copy()
         self.at = None
 
-    def evaluate(self) -> SquaredEvaluation:
-        """Fit the unpenalised columns and evaluate the present point from the data; remembered until the point moves."""
+    def evaluate(self) -> Evaluation:
+        """Evaluate the present point from the data; remembered until the point moves."""
         if self.at is None:
-            self._fit_free()
             self.at = self.problem.evaluate(self.B, self.free)
         return self.at
 
     def lambda_max(self) -> float:
         """Smallest lam, in the caller's units, at which every penalised group is zero."""
         self.start_from(np.zeros_like(self.B))
+        self.fit_free()
         gradient = self.evaluate().gradient
         # A correlation that vanishes leaves rounding errors, which would otherwise span a path of meaningless values.
-        rounding = _ROUNDING * self.problem.design.spread * np.sqrt(2.0 * self.problem.null_loss)
+        rounding = _ROUNDING * self.problem.design.spread * self.problem.residual_size
         gradient = np.where((row_norms(gradient) > rounding)[:, np.newaxis], gradient, 0.0)
         top = float(np.max(scores_of(gradient, self.weights), initial=0.0))
         return top * self.problem.x_scale * self.problem.y_scale
@@ -123,29 +138,60 @@ class GroupSparsitySolver:
             self._minimise_on(chosen, radii, inner_tol, monitor)
             chosen = self.columns.grow(chosen, scores_of(self.evaluate().gradient, radii))
 
-    def solve_unpenalised(self, tol: float, monitor: Monitor) -> Status:
-        """Minimum-norm least squares."""
-        self.start_from(self.problem.least_squares(np.arange(self.problem.n_features)))
-        return Status.CONVERGED
-
-    def _minimise_on(self, chosen: np.ndarray[Any, Any], radii: Array, tol: float, monitor: Monitor) -> None:
-        at, scale = self.evaluate(), self.problem.null_loss
-        state = self.columns.state(chosen, self.B, at)
+    def _minimise_on(self, chosen: Indices, radii: Array, tol: float, monitor: Monitor) -> None:
+        state, scale = self.state(chosen), self.problem.null_loss
         self.at = None
         try:
             minimise_group_sparsity(state, GroupSparsityKernel(radii[chosen]), tol, scale, monitor, self.problem.loss_scale)
         finally:
             self.B[chosen] = state.B
 
-    def _fit_free(self) -> None:
+    def _certificate(self, penalty: GroupSparsity, tol: float) -> Certificate:
+        return certificate_at(self.problem, penalty, self.B, tol=tol, at=self.evaluate())[0]
+
+
+class SquaredGroupSolver(GroupSparsitySolver):
+    """Least squares, in the Gram matrix of all columns or of a working set.
+
+    Unpenalised columns are projected out of targets and columns, as the intercept is, and fitted afterwards.
+    """
+
+    def __init__(self, problem: SquaredProblem, penalty: GroupSparsity, n_lams: int = 1) -> None:
+        super().__init__(problem, penalty, n_lams)
+        self._squared = problem
+        self.space = problem.space(self.free)
+
+    @property
+    def problem(self) -> SquaredProblem:
+        return self._squared
+
+    @cached_property
+    def columns(self) -> FullGram | WorkingSets:
+        full = prefers_full_gram(*self.problem.design.shape, self.problem.n_targets, self.n_lams)
+        basis = None if self.space is None else self.space.basis
+        return (FullGram if full else WorkingSets)(self.problem, self.penalised, basis)
+
+    def evaluate(self) -> Evaluation:
+        if self.at is None:
+            self.fit_free()
+        return super().evaluate()
+
+    def state(self, chosen: Indices) -> State:
+        at = self.evaluate()
+        assert isinstance(at, SquaredEvaluation)
+        return self.columns.state(chosen, self.B, at)
+
+    def fit_free(self) -> None:
         if self.space is None:
             return
         self.B[self.free] = 0.0
         self.B[self.free] = self.space.solve(self._residual())
         self.B[self.free] += self.space.correct(self._residual())
 
+    def solve_unpenalised(self, tol: float, monitor: Monitor) -> Status:
+        """Minimum-norm least squares."""
+        self.start_from(self.problem.least_squares(np.arange(self.problem.n_features)))
+        return Status.CONVERGED
+
     def _residual(self) -> Array:
         return self.problem.targets - self.problem.design.predict(self.B)
-
-    def _certificate(self, penalty: GroupSparsity, tol: float) -> Certificate:
-        return certificate_at(self.problem, penalty, self.B, tol=tol, at=self.evaluate())[0]

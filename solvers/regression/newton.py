@@ -83,12 +83,17 @@ def newton_direction(Q: Array, W: Array, G: Array, slopes: Array, bend: float = 
 
 def _solve_capacitance(coupling: Array, rhs: Array, diagonal: float = 1.0) -> Array | None:
     """Solve ``(diagonal I + coupling) t = rhs``, adding the smallest ridge of a series that makes it positive definite."""
+    factor = _factor_capacitance(coupling, diagonal)
+    return None if factor is None else cholesky_solve(factor, rhs)
+
+
+def _factor_capacitance(coupling: Array, diagonal: float) -> Array | None:
     for ridge in _RIDGES if diagonal == 1.0 else _RIDGES_OF_CONCAVE:
         C = coupling.copy()
         C.flat[:: len(C) + 1] += diagonal + ridge
         factor = cholesky(C)
         if factor is not None:
-            return cholesky_solve(factor, rhs)
+            return factor
     return None
 
 
@@ -144,6 +149,44 @@ def _ridged(Q: Array, live: Array, diagonal: Array, V: Array, rhs: Array) -> Arr
     return base
 
 
+def model_inverse(Q: Array, slopes: Array, U: Array) -> Callable[[Array], Array] | None:
+    """The inverse of ``H = Q (x) I + blockdiag( d_j (I - u_j u_j') )`` as a function of the right-hand side ``(k, n_targets)``.
+
+    The identities of the module's docstring, scaled to a unit diagonal, for rows with ``d_j = 0`` too.
+
+    Parameters
+    ----------
+    Q : (k, k)
+        Gram matrix of the support.
+    slopes : (k,)
+        ``d_j >= 0``.
+    U : (k, n_targets)
+        Unit rows, or zero rows for blocks ``d_j I``.
+    """
+    scale = 1.0 / np.sqrt(np.diag(Q) + slopes)[:, np.newaxis]
+    M = Q * scale
+    M *= scale.T
+    M.flat[:: len(M) + 1] = 1.0 + _RIDGES[1]
+    factor = cholesky(M)
+    if factor is None:
+        return None
+    inverse = cholesky_inverse(factor)
+    V = U * (np.sqrt(slopes)[:, np.newaxis] * scale)
+    coupling = matmul(V, V.T)
+    coupling *= inverse
+    np.negative(coupling, out=coupling)
+    capacitance = _factor_capacitance(coupling, 1.0)
+    if capacitance is None:
+        return None
+
+    def apply(rhs: Array) -> Array:
+        base = upper_matmul(inverse, scale * rhs)
+        correction = cholesky_solve(capacitance, np.sum(V * base, axis=1))
+        return scale * (base + upper_matmul(inverse, correction[:, np.newaxis] * V))
+
+    return apply
+
+
 def newton_direction_by_cg(A: Array, n: float, W: Array, G: Array, radii: Array) -> Array:
     """About the direction of `newton_direction`, for more columns than samples and without a k x k matrix.
 
@@ -176,22 +219,29 @@ def newton_direction_by_cg(A: Array, n: float, W: Array, G: Array, radii: Array)
         return (V + radial * U) / (1.0 + curvatures)
 
     forcing = min(_LOOSEST_FORCING, float(np.max(row_norms(gap) / radii)))
-    return scale * _conjugate_gradients(hessian, precondition, scale * gap, forcing)
+    return scale * conjugate_gradients(hessian, precondition, scale * gap, forcing)
 
 
-def _conjugate_gradients(
-    operator: Callable[[Array], Array], precondition: Callable[[Array], Array], rhs: Array, forcing: float
+def conjugate_gradients(
+    operator: Callable[[Array], Array],
+    precondition: Callable[[Array], Array],
+    rhs: Array,
+    forcing: float,
+    most: int = _CG_ITERATIONS,
 ) -> Array:
     """Solve ``operator(x) = rhs`` until the preconditioned residual has shrunk by ``forcing``; every iterate is a descent."""
     x, r = np.zeros_like(rhs), rhs.copy()
     z = precondition(r)
     p, rz = z, float(np.sum(r * z))
     goal = forcing**2 * rz
-    for _ in range(_CG_ITERATIONS):
+    for _ in range(most):
         image = operator(p)
         curvature = float(np.sum(p * image))
         # Along a flat direction the objective falls until a group reaches zero: the line search finds where, given a long step.
-        if curvature <= _FLAT * float(np.sum(p * p)):
+        size = float(np.sum(p * p))
+        if curvature < -_FLAT * size:
+            return x if x.any() else p
+        if curvature <= _FLAT * size:
             return p / _FLAT
         x = x + rz / curvature * p
         r = r - rz / curvature * image

@@ -17,8 +17,7 @@ from solvers.regression.bridge_solver import BridgeSolver
 from solvers.regression.fit import Fit
 from solvers.regression.penalties import GroupSparsity, Penalty
 from solvers.regression.shrinknet import RegularizedShrinkNet
-from solvers.regression.solver import check_loss_argument, check_penalty_argument, solver_of, with_a_path
-from solvers.regression.squared_problem import SquaredProblem
+from solvers.regression.solver import build_problem, check_penalty_argument, solver_of, with_a_path
 from solvers.results import Limit, Record, saveable
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -172,14 +171,13 @@ def solve_path(
     True
     """
     penalty = with_a_path(GroupSparsity(1.0) if penalty is None else check_penalty_argument(penalty), "solve_path")
-    check_loss_argument(loss)
     tol = as_number(tol, "tol")
     monitor = Monitor(max_iter=max_iter, time_limit=time_limit, callback=callback, verbose=verbose)
     grid = _lam_grid(lams, n_lams, lam_ratio)
     if lams is None and isinstance(penalty, RegularizedShrinkNet):
         # The ratio applies to mu, which grows like lam^q.
         grid = grid ** (1.0 / penalty.q)
-    problem = SquaredProblem.build(X, Y, fit_intercept=fit_intercept, sample_weight=sample_weight, call="solve_path(X, Y)")
+    problem = build_problem(X, Y, loss, fit_intercept=fit_intercept, sample_weight=sample_weight, call="solve_path(X, Y)")
     solver = solver_of(problem, penalty, n_lams=len(grid))
     if lams is None:
         grid = grid * ((solver.lambda_max() if problem.null_loss > 0 else 0.0) or 1.0)

@@ -97,6 +97,26 @@ class Problem(ABC):
     def n_targets(self) -> int:
         """Columns of ``B``."""
 
+    @property
+    def coef_shape(self) -> tuple[int, int]:
+        """``(n_targets, n_features)`` as the caller sees them."""
+        return self.n_targets, self.n_features
+
+    @property
+    def family(self) -> str:
+        """The name of the loss."""
+        return "squared"
+
+    @property
+    def classes(self) -> np.ndarray[Any, Any] | None:
+        """The class of each row of the caller's ``coef``, for multinomial problems."""
+        return None
+
+    @property
+    def exact_blocks(self) -> bool:
+        """Whether `block_curvatures` are those of the loss itself."""
+        return True
+
     @cached_property
     @abstractmethod
     def correlation(self) -> Array:
@@ -157,6 +177,10 @@ class Problem(ABC):
     def from_coef(self, coef: Array) -> Array:
         """Canonical coefficients (n_features, n_targets) of the caller's ``coef``; the inverse of `to_coef`."""
         return np.ascontiguousarray(coef.T) * (self.x_scale / self.y_scale)
+
+    def to_dual(self, residual: Array) -> Array:
+        """A dual point in the caller's units from an `Evaluation.residual`."""
+        return residual * (self.y_scale / self.design.total * self.design.root_weights)[:, np.newaxis]
 
     def mean_prediction(self, B: Array) -> Array:
         """``m' B``, the prediction at the weighted mean of the inputs without an intercept."""

@@ -16,9 +16,12 @@ from solvers.regression.answers import drive, finish, solve_one, warn_unless_cer
 from solvers.regression.bridge_solver import BridgeSolver
 from solvers.regression.descent import minimise_by_sweeps
 from solvers.regression.fit import Fit
-from solvers.regression.group_solver import GroupSparsitySolver
+from solvers.regression.group_solver import GroupSparsitySolver, SquaredGroupSolver
+from solvers.regression.links import LINKS
+from solvers.regression.logistic_problem import LogisticProblem
+from solvers.regression.logistic_solver import LogisticGroupSolver
 from solvers.regression.penalties import GroupSparsity, Penalty, prox, subdiff_distance, value
-from solvers.regression.problem import check_features
+from solvers.regression.problem import Problem, check_features
 from solvers.regression.rows import row_norms
 from solvers.regression.shrinknet import RegularizedShrinkNet, ShrinkNet
 from solvers.regression.squared_problem import SquaredProblem
@@ -128,16 +131,19 @@ def solve(
     """
     del random_state
     penalty = check_penalty_argument(penalty)
-    check_loss_argument(loss)
     tol = as_number(tol, "tol")
     monitor = Monitor(max_iter=max_iter, time_limit=time_limit, callback=callback, verbose=verbose)
-    problem = SquaredProblem.build(
-        X, Y, fit_intercept=fit_intercept, sample_weight=sample_weight, rescale=isinstance(penalty, KNOWN_PENALTIES)
+    problem = build_problem(
+        X, Y, loss, fit_intercept=fit_intercept, sample_weight=sample_weight, rescale=isinstance(penalty, KNOWN_PENALTIES)
     )
     require_operations(penalty.kernel(problem.n_features), value, prox, subdiff_distance)
     B = problem.from_coef(_as_init(init, problem))
     with monitor.defer_interrupts():
         if not isinstance(penalty, KNOWN_PENALTIES):
+            if not isinstance(problem, SquaredProblem):
+                raise IncompatibleError(
+                    f"loss={loss!r} takes GroupSparsity, RegularizedShrinkNet or ShrinkNet, got {type(penalty).__name__}"
+                )
             return _solve_by_sweeps(problem, penalty, B, tol, monitor)
         solver = solver_of(problem, penalty)
         solver.start_from(B)
@@ -179,9 +185,8 @@ def lambda_max(
     >>> lambda_max(np.array([[1.0], [-1.0]]), np.array([3.0, 1.0]))
     1.0
     """
-    check_loss_argument(loss)
     penalty = with_a_path(GroupSparsity(1.0) if penalty is None else check_penalty_argument(penalty), "lambda_max")
-    problem = SquaredProblem.build(X, Y, fit_intercept=fit_intercept, sample_weight=sample_weight, call="lambda_max(X, Y)")
+    problem = build_problem(X, Y, loss, fit_intercept=fit_intercept, sample_weight=sample_weight, call="lambda_max(X, Y)")
     return solver_of(problem, penalty).lambda_max() if problem.null_loss > 0 else 0.0
 
 
@@ -232,11 +237,10 @@ def lambda_zero(
     >>> lambda_max(X, y, penalty) < lambda_zero(X, y, penalty)
     True
     """
-    check_loss_argument(loss)
     penalty = with_a_path(GroupSparsity(1.0) if penalty is None else check_penalty_argument(penalty), "lambda_zero")
     if isinstance(penalty, RegularizedShrinkNet) and penalty.p < 1:
         raise IncompatibleError(f"lambda_zero is known for p >= 1, got p={penalty.p:g}: lambda_max is the local threshold")
-    problem = SquaredProblem.build(X, Y, fit_intercept=fit_intercept, sample_weight=sample_weight, call="lambda_zero(X, Y)")
+    problem = build_problem(X, Y, loss, fit_intercept=fit_intercept, sample_weight=sample_weight, call="lambda_zero(X, Y)")
     return solver_of(problem, penalty).lambda_zero() if problem.null_loss > 0 else 0.0
 
 
@@ -279,16 +283,41 @@ def refit(fit: Fit, X: Any, Y: Any = None, *, sample_weight: Any = None) -> Fit:
     return refitted
 
 
+LOSSES = ("squared", *LINKS)
 KNOWN_PENALTIES = (GroupSparsity, RegularizedShrinkNet, ShrinkNet)
 
 
-def solver_of(problem: SquaredProblem, penalty: Penalty, n_lams: int = 1) -> GroupSparsitySolver | BridgeSolver:
+def build_problem(
+    X: Any,
+    Y: Any,
+    loss: str,
+    *,
+    fit_intercept: bool,
+    sample_weight: Any,
+    rescale: bool = True,
+    classes: np.ndarray[Any, Any] | None = None,
+    call: str = "solve(X, Y, penalty)",
+) -> SquaredProblem | LogisticProblem:
+    """The caller's data in canonical form, for a loss of `LOSSES`; ``classes`` are those of an earlier fit."""
+    if not isinstance(loss, str) or loss not in LOSSES:
+        raise InputError(f"loss must be one of {', '.join(map(repr, LOSSES))}, got {loss!r}")
+    if loss == "squared":
+        return SquaredProblem.build(X, Y, fit_intercept=fit_intercept, sample_weight=sample_weight, rescale=rescale, call=call)
+    return LogisticProblem.build(
+        X, Y, loss, fit_intercept=fit_intercept, sample_weight=sample_weight, rescale=rescale, classes=classes, call=call
+    )
+
+
+def solver_of(problem: SquaredProblem | LogisticProblem, penalty: Penalty, n_lams: int = 1) -> GroupSparsitySolver | BridgeSolver:
     """The solver of one of `KNOWN_PENALTIES`."""
-    if isinstance(penalty, RegularizedShrinkNet):
-        return BridgeSolver(problem, penalty, n_lams)
     reduced = penalty.reduced() if isinstance(penalty, ShrinkNet) else penalty
+    if isinstance(problem, LogisticProblem):
+        assert isinstance(reduced, GroupSparsity)
+        return LogisticGroupSolver(problem, reduced, n_lams)
+    if isinstance(reduced, RegularizedShrinkNet):
+        return BridgeSolver(problem, reduced, n_lams)
     assert isinstance(reduced, GroupSparsity)
-    return GroupSparsitySolver(problem, reduced, n_lams)
+    return SquaredGroupSolver(problem, reduced, n_lams)
 
 
 def with_a_path(penalty: Penalty, what: str) -> Penalty:
@@ -314,12 +343,6 @@ def check_penalty_argument(penalty: Any) -> Penalty:
     raise IncompatibleError(f"penalty must be a Penalty such as GroupSparsity(0.1), got {penalty!r}")
 
 
-def check_loss_argument(loss: Any) -> None:
-    """Raise unless the loss is known."""
-    if not isinstance(loss, str) or loss != "squared":
-        raise InputError(f"loss must be 'squared', got {loss!r}")
-
-
 def _solve_by_sweeps(problem: SquaredProblem, penalty: Penalty, B: Array, tol: float, monitor: Monitor) -> Fit:
     """Any penalty with a prox: block-coordinate descent in the Gram matrix, certified stationary."""
     gradient = problem.evaluate(B)
@@ -334,8 +357,8 @@ def _solve_by_sweeps(problem: SquaredProblem, penalty: Penalty, B: Array, tol: f
     return drive(run, monitor, lambda status: finish(problem, penalty, state.B, tol, monitor, status=status))
 
 
-def _as_init(init: Any, problem: SquaredProblem) -> Array:
-    shape = (problem.n_targets, problem.n_features)
+def _as_init(init: Any, problem: Problem) -> Array:
+    shape = problem.coef_shape
     if init is None:
         return np.zeros(shape)
     coef = as_numbers(init.coef if isinstance(init, Fit) else init, "init")

@@ -128,15 +128,15 @@ class State(Protocol):
         """Newton direction on the support, where the penalty has ``curvature``; None where rounding allows none."""
         ...
 
-    def image(self, support: Indices, step: Array) -> Array:
-        """How far G (or the residual) falls where ``step (len(support), n_targets)`` is added on the support."""
+    def image(self, support: Indices, step: Array) -> Any:
+        """What `loss_change` and `move` need of ``step (len(support), n_targets)``: how far G, or the residual, falls."""
         ...
 
-    def loss_change(self, support: Indices, step: Array, image: Array) -> float:
+    def loss_change(self, support: Indices, step: Array, image: Any) -> float:
         """``1/2 <step, Q step> - <step, G>``: what the loss gains if ``step`` is added on the support."""
         ...
 
-    def move(self, support: Indices, step: Array, image: Array) -> None:
+    def move(self, support: Indices, step: Array, image: Any) -> None:
         """Add ``step`` to the rows ``support`` of ``B``."""
         ...
 

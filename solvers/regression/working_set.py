@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from solvers._blas import matmul
+from solvers.regression.problem import NOTHING, Problem
 from solvers.regression.rows import row_norms
 from solvers.regression.squared_problem import SquaredEvaluation, SquaredProblem
 from solvers.regression.states import GramState, SampleState, State
@@ -68,9 +69,10 @@ class WorkingSets:
     The effective columns and their Gram matrix are cached as they come in, for all later rounds and the whole path.
     """
 
-    def __init__(self, problem: SquaredProblem, penalised: Indices, free_basis: Array | None) -> None:
+    def __init__(self, problem: Problem, penalised: Indices, free_basis: Array | None, always: Indices = NOTHING) -> None:
         self.problem = problem
         self.penalised = penalised
+        self.always = always
         self.free_basis = free_basis
         self.place = np.full(problem.n_features, -1)
         self.size = self.known = 0
@@ -79,7 +81,7 @@ class WorkingSets:
 
     def start(self, B: Array, scores: Array, strong: float) -> Indices:
         """The support and the columns that pass the sequential strong rule, ``score >= strong``."""
-        support = np.flatnonzero(B.any(axis=1) & (scores >= 0))
+        support = np.union1d(np.flatnonzero(B.any(axis=1) & (scores >= 0)), self.always)
         return _with_best(support, scores, strong, max(_FIRST_SIZE, 2 * len(support)))
 
     def grow(self, chosen: Indices, scores: Array) -> Indices:
@@ -88,14 +90,24 @@ class WorkingSets:
 
     def state(self, chosen: Indices, B: Array, at: SquaredEvaluation) -> State:
         """The minimisation on the chosen columns: in their Gram matrix while they are few, else on the residual."""
+        if len(chosen) > _COLUMNS_PER_SAMPLE * self.columns.shape[0]:
+            return SampleState(self.matrix(chosen), B[chosen], at.residual.copy(), self.problem.design.total)
+        return GramState(self.gram(chosen), B[chosen], at.gradient[chosen], at.projected_loss)
+
+    def matrix(self, chosen: Indices) -> Array:
+        """The effective columns, a fresh Fortran-ordered array (n_samples, len(chosen))."""
+        places = self._places(chosen)
+        return np.asfortranarray(self.columns[:, places])
+
+    def gram(self, chosen: Indices) -> Array:
+        """The Gram matrix of the effective columns; what is missing of it is computed."""
+        return self._gram(self._places(chosen))
+
+    def _places(self, chosen: Indices) -> Indices:
         new = chosen[self.place[chosen] < 0]
         if len(new):
             self._append(new)
-        places, n_samples = self.place[chosen], self.columns.shape[0]
-        if len(chosen) > _COLUMNS_PER_SAMPLE * n_samples:
-            A = np.asfortranarray(self.columns[:, places])
-            return SampleState(A, B[chosen], at.residual.copy(), self.problem.design.total)
-        return GramState(self._gram(places), B[chosen], at.gradient[chosen], at.projected_loss)
+        return self.place[chosen]
 
     def _append(self, new: Indices) -> None:
         block = self.problem.design.columns(new)

@@ -1,0 +1,277 @@
+"""The two logistic losses as functions of the linear predictor ``Z (n, K)``: probabilities, residuals, curvature, divergences.
+
+`Softmax` is multinomial regression, one of K classes per sample; `Sigmoid` is K independent yes-no targets. Labels are a matrix
+``Y (n, K)`` of zeros and ones. All that is small is computed as such, never as a difference of large numbers: ``1 - P`` where P
+is nearly 1, the change of the loss over a step, the divergence of two nearly equal distributions.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from solvers._blas import matmul
+from solvers._compile import helper, kernel
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+_SMALL = 0.1
+_LONG = 100.0
+"""Steps of a linear predictor beyond this are refused."""
+
+
+class Prediction(NamedTuple):
+    """A model's word on each sample.
+
+    ``losses (n,)``: negative log-likelihoods. ``P (n, K)``: probabilities. ``R (n, K)``: residuals ``Y - P``, to full relative
+    accuracy where the prediction is nearly perfect.
+    """
+
+    losses: Array
+    P: Array
+    R: Array
+
+
+class Link(Protocol):
+    """A loss ``1/n sum_i s_i loss(z_i, y_i)`` with its derivatives."""
+
+    name: str
+    bound: float
+    """Largest eigenvalue that the Hessian of one sample's loss can have."""
+
+    def predict(self, Z: Array, Y: Array) -> Prediction:
+        """Losses, probabilities and residuals."""
+        ...
+
+    def curvature(self, P: Array, weights: Array) -> Array:
+        """``sum_i s_i H_i (K, K)`` for the Hessians ``H_i`` of the samples' losses."""
+        ...
+
+    def hessian(self, P: Array, T: Array) -> Array:
+        """The rows ``H_i t_i``."""
+        ...
+
+    def divergence(self, P: Array, step: Array, weights: Array) -> float:
+        """``sum_i s_i (loss(z_i + step_i) - loss(z_i) - <grad, step_i>)``, of full relative accuracy; infinite for long steps."""
+        ...
+
+    def relative_entropies(self, Z: Array, P: Array, excess: Array) -> Array:
+        """``KL(p_i + excess_i || p_i)`` of each sample, (n,)."""
+        ...
+
+    def null_intercept(self, frequencies: Array) -> Array:
+        """The linear predictor (K,) whose probabilities are the given ones."""
+        ...
+
+    def null_loss(self, frequencies: Array) -> float:
+        """The mean loss of the model that predicts the given frequencies, for labels of these frequencies."""
+        ...
+
+    def uniform(self, n_targets: int) -> Array:
+        """The probabilities (K,) that the linear predictor 0 stands for."""
+        ...
+
+    def mixing(self, counts: Array, deficit: Array, total: float) -> float:
+        """Smallest t in [0, 1] for which ``(t counts + (1 - t) deficit) / (t total)`` is a valid prediction."""
+        ...
+
+
+@helper
+def excess_exponential(x: float) -> float:
+    """``exp(x) - 1 - x``, which is not negative, to full relative accuracy."""
+    if abs(x) > _SMALL:
+        return math.expm1(x) - x
+    term, total = 0.5 * x * x, 0.0
+    for power in range(3, 12):
+        total += term
+        term *= x / power
+    return total
+
+
+# ------------------------------------------------------------------------------------------------------------------ multinomial
+
+
+@kernel
+def subtract_largest(Z: Array, E: Array, largest: Array) -> None:
+    """``E = Z - max(Z)`` in each row."""
+    n, K = Z.shape
+    for i in range(n):
+        top = Z[i, 0]
+        for k in range(1, K):
+            top = max(top, Z[i, k])
+        largest[i] = top
+        for k in range(K):
+            E[i, k] = Z[i, k] - top
+
+
+@kernel
+def normalise(E: Array, Y: Array, others: Array, P: Array, R: Array) -> None:
+    """Probabilities and residuals from ``E = exp(Z - max Z)``; ``others`` becomes the sum of a row but for its largest entry.
+
+    A probability above one half is subtracted from 1 by summing the others.
+    """
+    n, K = E.shape
+    for i in range(n):
+        first, rest = -1, 0.0
+        for k in range(K):
+            if first < 0 and E[i, k] == 1.0:
+                first = k
+            else:
+                rest += E[i, k]
+        others[i] = rest
+        for k in range(K):
+            P[i, k] = E[i, k] / (1.0 + rest)
+            R[i, k] = -P[i, k] if Y[i, k] == 0.0 else (rest / (1.0 + rest) if k == first else 1.0 - P[i, k])
+
+
+@kernel
+def softmax_hessian(P: Array, T: Array, out: Array) -> None:
+    """``H_i t_i = p_i o (t_i - <p_i, t_i>)``."""
+    n, K = P.shape
+    for i in range(n):
+        mean = 0.0
+        for k in range(K):
+            mean += P[i, k] * T[i, k]
+        for k in range(K):
+            out[i, k] = P[i, k] * (T[i, k] - mean)
+
+
+@kernel
+def softmax_divergence(P: Array, step: Array, weights: Array) -> float:
+    """``log sum_k p_k exp(d_k) - sum_k p_k d_k = log(1 + sum_k p_k psi(d_k - <p, d>))``, ``psi(x) = exp(x) - 1 - x >= 0``."""
+    n, K = P.shape
+    total = 0.0
+    for i in range(n):
+        mean = 0.0
+        for k in range(K):
+            mean += P[i, k] * step[i, k]
+        growth = 0.0
+        for k in range(K):
+            x = step[i, k] - mean
+            if x > _LONG:
+                return math.inf
+            growth += P[i, k] * excess_exponential(x)
+        total += weights[i] * math.log1p(growth)
+    return total
+
+
+class Softmax:
+    """``loss(z, y) = log sum_k exp(z_k) - z_y``."""
+
+    name = "multinomial"
+    bound = 0.5
+
+    def predict(self, Z: Array, Y: Array) -> Prediction:
+        E, largest, others = np.empty_like(Z), np.empty(len(Z)), np.empty(len(Z))
+        subtract_largest(Z, E, largest)
+        np.exp(E, out=E)
+        P, R = np.empty_like(Z), np.empty_like(Z)
+        normalise(E, Y, others, P, R)
+        return Prediction(largest - np.sum(Z * Y, axis=1) + np.log1p(others), P, R)
+
+    def curvature(self, P: Array, weights: Array) -> Array:
+        weighted = P * weights[:, np.newaxis]
+        return np.diag(np.sum(weighted, axis=0)) - matmul(P.T, weighted)
+
+    def hessian(self, P: Array, T: Array) -> Array:
+        out = np.empty_like(T)
+        softmax_hessian(P, T, out)
+        return out
+
+    def divergence(self, P: Array, step: Array, weights: Array) -> float:
+        return softmax_divergence(P, step, weights)
+
+    def relative_entropies(self, Z: Array, P: Array, excess: Array) -> Array:
+        largest = np.max(Z, axis=1, keepdims=True)
+        logs = Z - largest - np.log(np.sum(np.exp(Z - largest), axis=1, keepdims=True))
+        return np.sum(_entropy_terms(logs, P, excess), axis=1)
+
+    def null_intercept(self, frequencies: Array) -> Array:
+        logs = np.log(frequencies)
+        return logs - float(np.mean(logs))
+
+    def null_loss(self, frequencies: Array) -> float:
+        return float(-np.sum(frequencies * np.log(frequencies)))
+
+    def uniform(self, n_targets: int) -> Array:
+        return np.full(n_targets, 1.0 / n_targets)
+
+    def mixing(self, counts: Array, deficit: Array, total: float) -> float:
+        return float(np.max(-deficit / (counts - deficit), initial=0.0, where=deficit < 0))
+
+
+# -------------------------------------------------------------------------------------------------------------------- logistic
+
+
+@kernel
+def sigmoid_divergence(P: Array, step: Array, weights: Array) -> float:
+    """`softmax_divergence` for the two outcomes of each target, the second with predictor 0."""
+    n, K = P.shape
+    total = 0.0
+    for i in range(n):
+        for k in range(K):
+            p, d = P[i, k], step[i, k]
+            if abs(d) > _LONG:
+                return math.inf
+            growth = p * excess_exponential((1.0 - p) * d) + (1.0 - p) * excess_exponential(-p * d)
+            total += weights[i] * math.log1p(growth)
+    return total
+
+
+class Sigmoid:
+    """``loss(z, y) = sum_t log(1 + exp(z_t)) - y_t z_t``."""
+
+    name = "logistic"
+    bound = 0.25
+
+    def predict(self, Z: Array, Y: Array) -> Prediction:
+        towards = np.where(Y == 1.0, Z, -Z)
+        E = np.exp(-np.abs(Z))
+        losses = np.sum(np.maximum(-towards, 0.0) + np.log1p(E), axis=1)
+        small, large = E / (1.0 + E), 1.0 / (1.0 + E)
+        missed = np.where(towards > 0, small, large)
+        return Prediction(losses, np.where(Z > 0, large, small), np.where(Y == 1.0, missed, -missed))
+
+    def curvature(self, P: Array, weights: Array) -> Array:
+        return np.diag(np.sum(weights[:, np.newaxis] * P * (1.0 - P), axis=0))
+
+    def hessian(self, P: Array, T: Array) -> Array:
+        return P * (1.0 - P) * T
+
+    def divergence(self, P: Array, step: Array, weights: Array) -> float:
+        return sigmoid_divergence(P, step, weights)
+
+    def relative_entropies(self, Z: Array, P: Array, excess: Array) -> Array:
+        tail = np.log1p(np.exp(-np.abs(Z)))
+        yes, no = np.minimum(Z, 0.0) - tail, np.minimum(-Z, 0.0) - tail
+        return np.sum(_entropy_terms(yes, P, excess) + _entropy_terms(no, np.exp(no), -excess), axis=1)
+
+    def null_intercept(self, frequencies: Array) -> Array:
+        return np.log(frequencies) - np.log1p(-frequencies)
+
+    def null_loss(self, frequencies: Array) -> float:
+        others = 1.0 - frequencies
+        return float(-np.sum(frequencies * np.log(frequencies) + others * np.log(others)))
+
+    def uniform(self, n_targets: int) -> Array:
+        return np.full(n_targets, 0.5)
+
+    def mixing(self, counts: Array, deficit: Array, total: float) -> float:
+        low = np.max(-deficit / (counts - deficit), initial=0.0, where=deficit < 0)
+        high = np.max(deficit / (total - counts + deficit), initial=0.0, where=deficit > 0)
+        return float(max(low, high))
+
+
+LINKS: dict[str, Link] = {link.name: link for link in (Softmax(), Sigmoid())}
+
+
+def _entropy_terms(logs: Array, P: Array, excess: Array) -> Array:
+    """``a log(a / p) - a + p >= 0`` for ``a = p + excess``, by entry; ``logs`` are the logarithms of p, which may underflow."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        x = excess / P
+        near = P * x * x * (0.5 - x * (1.0 / 6.0 - x * (1.0 / 12.0 - x / 20.0)))
+        a = np.maximum(P + excess, 0.0)
+        far = np.where(a > 0, a * (np.log(a) - logs), 0.0) - excess
+        return np.maximum(np.where(np.abs(x) < 1e-3, near, far), 0.0)

@@ -1,0 +1,339 @@
+"""Multinomial and multi-target logistic regression in canonical form, and their evaluation at a point from the data alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy.linalg import pinvh
+from scipy.sparse.linalg import LinearOperator, cg
+
+from solvers._blas import matmul
+from solvers.errors import InputError
+from solvers.regression.duality import dual_scale, entropy_gap
+from solvers.regression.labels import Labels, as_classes, as_yes_no
+from solvers.regression.least_squares import ColumnSpace
+from solvers.regression.links import LINKS, Link, Prediction
+from solvers.regression.problem import NOTHING, Evaluation, Indices, Inputs, Problem
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+_INTERCEPT_STEPS = 100
+_ROUNDING = 1e-13
+_CORRECTIONS = 500
+_SETTLED = 4.0 * np.finfo(float).eps
+
+
+@dataclass(frozen=True)
+class LogisticEvaluation(Evaluation):
+    """A logistic loss at one point: probabilities ``P``, and nearby ones ``P'`` that are dual feasible.
+
+    ``P'`` has the class frequencies of the labels (with an intercept) and no correlation with the unpenalised columns.
+    ``residual`` is ``diag(sqrt(s)) (Y - P')``.
+
+    Attributes
+    ----------
+    shift : (n_targets,)
+        The intercept for centred inputs.
+    predictor, probabilities : (n_samples, n_targets)
+        ``Z`` and ``P``.
+    residuals, dual_residuals : (n_samples, n_targets)
+        ``Y - P`` and ``Y - P'``.
+    deficit : float
+        Length of the gradient in intercept and unpenalised columns.
+    """
+
+    shift: Array
+    predictor: Array
+    probabilities: Array
+    residuals: Array
+    dual_residuals: Array
+    deficit: float
+    feasible: bool
+    link: Link
+    weights: Array
+
+    def gap(self, B: Array, radii: Array) -> float:
+        if not self.feasible:
+            return np.inf
+        s = dual_scale(self.gradient, radii)
+        excess = self.residuals - s * self.dual_residuals
+        divergences = self.link.relative_entropies(self.predictor, self.probabilities, excess)
+        return entropy_gap(float(np.sum(self.weights * divergences)) / float(np.sum(self.weights)), s, self.gradient, B, radii)
+
+    @property
+    def drift(self) -> float:
+        return self.deficit
+
+
+@dataclass(frozen=True)
+class LogisticProblem(Problem):
+    """``1/n sum_i s_i loss(B' xc_i + b, y_i)`` over ``B (n_features, n_targets)`` and b, ``xc_i`` being the centred inputs.
+
+    Classes without weight and targets without variation are left out: ``n_targets`` counts the others, ``observed``.
+
+    Attributes
+    ----------
+    link : Link
+        Multinomial or logistic.
+    Y : (n_samples, n_targets)
+        Zeros and ones.
+    frequencies : (n_targets,)
+        Weighted means of the columns of Y.
+    labels : Labels
+        As the caller has them, all classes or targets.
+    observed : (n_targets,) int
+        Columns of ``labels.Y`` that are fitted.
+    """
+
+    link: Link
+    Y: Array
+    frequencies: Array
+    labels: Labels
+    observed: Indices
+    _bases: dict[bytes, Array] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def build(
+        cls,
+        X: Any,
+        Y: Any,
+        loss: str,
+        *,
+        fit_intercept: bool,
+        sample_weight: Any = None,
+        rescale: bool = True,
+        classes: np.ndarray[Any, Any] | None = None,
+        call: str = "solve(X, Y, penalty)",
+    ) -> LogisticProblem:
+        """Check the caller's data and bring it into canonical form; see `SquaredProblem.build`.
+
+        ``classes`` are those of an earlier fit.
+        """
+        inputs = Inputs.build(X, Y, fit_intercept=fit_intercept, sample_weight=sample_weight, rescale=rescale, call=call)
+        n_samples, weights = inputs.design.shape[0], inputs.weights
+        labels = as_classes(Y, n_samples, classes) if loss == "multinomial" else as_yes_no(Y, n_samples)
+        counted = labels.Y[weights > 0]
+        varies = counted.any(axis=0)
+        if loss == "multinomial":
+            if np.count_nonzero(varies) < 2:
+                raise InputError("Y must have at least two classes with positive weight, got one: there is nothing to tell apart")
+        else:
+            varies &= ~counted.all(axis=0)
+            if not varies.any():
+                raise InputError("Y must have a target that is neither all 0 nor all 1, got none: there is nothing to tell apart")
+        observed = np.flatnonzero(varies)
+        one_hot = np.ascontiguousarray(labels.Y[:, observed])
+        frequencies = matmul(weights[np.newaxis], one_hot)[0] / inputs.design.total
+        link = LINKS[loss]
+        null_loss = link.null_loss(frequencies if inputs.fit_intercept else link.uniform(len(observed)))
+        return cls(
+            design=inputs.design,
+            fit_intercept=inputs.fit_intercept,
+            x_scale=inputs.x_scale,
+            y_scale=1.0,
+            null_loss=null_loss,
+            is_vector=labels.is_vector,
+            link=link,
+            Y=one_hot,
+            frequencies=frequencies,
+            labels=labels,
+            observed=observed,
+        )
+
+    @property
+    def family(self) -> str:
+        return self.link.name
+
+    @property
+    def classes(self) -> np.ndarray[Any, Any] | None:
+        return self.labels.classes
+
+    @property
+    def n_targets(self) -> int:
+        return len(self.observed)
+
+    @property
+    def coef_shape(self) -> tuple[int, int]:
+        return self.labels.Y.shape[1], self.n_features
+
+    @property
+    def block_curvatures(self) -> Array:
+        """Those of the quadratic with the largest curvature that any prediction can have."""
+        return self.link.bound * self.curvatures
+
+    @property
+    def exact_blocks(self) -> bool:
+        return False
+
+    @cached_property
+    def null_probabilities(self) -> Array:
+        """What the model without inputs predicts, (n_targets,)."""
+        return self.frequencies if self.fit_intercept else self.link.uniform(self.n_targets)
+
+    @cached_property
+    def correlation(self) -> Array:
+        return self.correlate(self.Y - self.null_probabilities)
+
+    @property
+    def residual_size(self) -> float:
+        squares = np.sum((self.Y - self.null_probabilities) ** 2, axis=1)
+        return float(np.sqrt(np.sum(self.weights * squares) / self.design.total))
+
+    @cached_property
+    def weights(self) -> Array:
+        """``s``, (n_samples,)."""
+        return self.design.root_weights**2
+
+    @cached_property
+    def inverse_roots(self) -> Array:
+        """``1 / sqrt(s)``; 0 for samples without weight, whose predictions do not count."""
+        root = self.design.root_weights
+        return np.divide(1.0, root, out=np.zeros_like(root), where=root > 0)
+
+    def correlate(self, R: Array) -> Array:
+        """``sum_i s_i xc_i r_i' / n`` for residuals ``R (n_samples, n_targets)``."""
+        return self.design.correlate(R * self.design.root_weights[:, np.newaxis])
+
+    def predictor(self, B: Array) -> Array:
+        """``xc_i' B`` of every sample, without the intercept."""
+        return self.design.predict(B) * self.inverse_roots[:, np.newaxis]
+
+    def evaluate(self, B: Array, free: Indices = NOTHING, shift: Array | None = None) -> LogisticEvaluation:
+        Z = self.predictor(B)
+        b = np.zeros(self.n_targets)
+        if self.fit_intercept:
+            b = self.best_intercept(Z) if shift is None else shift[self.observed]
+        Z += b
+        losses, P, R = self.link.predict(Z, self.Y)
+        dual, deficit, feasible = self.dual_residuals(P, R, free)
+        gradient = self.correlate(dual)
+        gradient[free] = 0.0
+        return LogisticEvaluation(
+            loss=float(np.sum(self.weights * losses)) / self.design.total,
+            gradient=gradient,
+            residual=dual * self.design.root_weights[:, np.newaxis],
+            intercept=self._full_intercept(b - self.mean_prediction(B) if self.fit_intercept else b),
+            shift=b,
+            predictor=Z,
+            probabilities=P,
+            residuals=R,
+            dual_residuals=dual,
+            deficit=deficit,
+            feasible=feasible,
+            link=self.link,
+            weights=self.weights,
+        )
+
+    def best_intercept(self, Z: Array) -> Array:
+        """The intercept that minimises the loss of ``Z + b``, by safeguarded Newton steps, until the gradient is rounding."""
+        b = self.link.null_intercept(self.frequencies)
+        prediction = self.link.predict(Z + b, self.Y)
+        loss, deficit = self._loss(prediction), self.deficit(prediction.R)
+        for _ in range(_INTERCEPT_STEPS):
+            step = matmul(deficit[np.newaxis], pseudo_inverse(self.link.curvature(prediction.P, self.weights)))[0]
+            if not np.all(np.isfinite(step)):
+                break
+            for length in (1.0, 0.5, 0.25, 0.1, 0.01, 1e-4):
+                candidate = self.link.predict(Z + (b + length * step), self.Y)
+                if self._loss(candidate) <= loss * (1.0 + _SETTLED):
+                    break
+            else:
+                break
+            previous, prediction, b = deficit, candidate, b + length * step
+            loss, deficit = self._loss(prediction), self.deficit(prediction.R)
+            size = float(np.max(np.abs(deficit)))
+            if size <= _SETTLED * self.design.total or (length == 1.0 and size >= float(np.max(np.abs(previous)))):
+                break
+        return b
+
+    def intercept_shift(self, B: Array, intercept: Array) -> Array:
+        shift = intercept.copy()
+        shift[self.observed] += self.mean_prediction(B)
+        return shift
+
+    def to_coef(self, B: Array) -> Array:
+        coef = np.zeros(self.coef_shape)
+        coef[self.observed] = super().to_coef(B)
+        return coef
+
+    def from_coef(self, coef: Array) -> Array:
+        return super().from_coef(coef[self.observed])
+
+    def to_dual(self, residual: Array) -> Array:
+        dual = np.zeros_like(self.labels.Y)
+        dual[:, self.observed] = super().to_dual(residual)
+        return dual
+
+    def _loss(self, prediction: Prediction) -> float:
+        return float(np.sum(self.weights * prediction.losses))
+
+    def deficit(self, R: Array) -> Array:
+        return matmul(self.weights[np.newaxis], R)[0]
+
+    def _full_intercept(self, b: Array) -> Array:
+        """The intercepts of all classes or targets: infinite where only one outcome was seen."""
+        full = np.zeros(self.coef_shape[0])
+        if self.fit_intercept:
+            full[:] = np.where(self.labels.Y[self.weights > 0].any(axis=0), np.inf, -np.inf)
+        full[self.observed] = b
+        return full
+
+    def dual_residuals(self, P: Array, R: Array, free: Indices = NOTHING) -> tuple[Array, float, bool]:
+        """``Y - P'`` for probabilities near P that are dual feasible but for the penalised columns; the deficit of P; whether."""
+        if not self.fit_intercept and len(free) == 0:
+            return R, 0.0, True
+        constraints = self._constraints(free)
+        roots = self.design.root_weights[:, np.newaxis]
+        deficit = matmul(constraints.T, R * roots)
+        size = float(np.sqrt(np.sum(deficit**2) / self.design.total))
+        dual = R - self._correction(constraints, P, deficit)
+        if np.all(self.Y - dual >= 0.0) and np.all(self.Y - dual <= 1.0):
+            left = matmul(constraints.T, dual * roots)
+            return dual, size, bool(np.max(np.abs(left)) <= _ROUNDING * np.sqrt(self.design.total))
+        if len(free):
+            return R, size, False
+        missing = self.deficit(R)
+        t = self.link.mixing(self.frequencies * self.design.total, missing, self.design.total)
+        if t == 0.0:
+            return R, size, True
+        r = self.frequencies + (1.0 - t) / t * missing / self.design.total
+        return (1.0 - t) * R + t * (self.Y - r), size, True
+
+    def _constraints(self, free: Indices) -> Array:
+        """Orthonormal basis of the columns that no dual residual correlates with, rows weighted: intercept and ``free``."""
+        key = free.tobytes()
+        if key not in self._bases:
+            root = self.design.root_weights[:, np.newaxis]
+            columns = [root] if self.fit_intercept else []
+            space = ColumnSpace.of(np.column_stack([*columns, self.design.columns(free)]))
+            self._bases[key] = space.basis
+        return self._bases[key]
+
+    def _correction(self, basis: Array, P: Array, deficit: Array) -> Array:
+        """``H_i f_i V`` with V such that the rows, weighted by s, add up to ``deficit`` along the basis: a Newton step.
+
+        Linear in V, so that what it leaves is rounding; small where P is nearly right.
+        """
+        if not deficit.any():
+            return np.zeros_like(P)
+        columns = basis * self.inverse_roots[:, np.newaxis]
+        if basis.shape[1] == 1:
+            curvature = self.link.curvature(P, np.square(basis[:, 0]))
+            V = matmul(deficit, pseudo_inverse(curvature))
+            return self.link.hessian(P, matmul(columns, V))
+
+        def operate(V: Array) -> Array:
+            return matmul(basis.T, self.link.hessian(P, matmul(basis, V.reshape(deficit.shape)))).ravel()
+
+        size = deficit.size
+        operator: Any = LinearOperator((size, size), matvec=operate)  # pyright: ignore[reportCallIssue]
+        V = cg(operator, deficit.ravel(), rtol=1e-15, maxiter=_CORRECTIONS)[0]
+        return self.link.hessian(P, matmul(columns, V.reshape(deficit.shape)))
+
+
+def pseudo_inverse(C: Array) -> Array:
+    """Of a positive semidefinite matrix: softmax does not notice a constant added to all its arguments."""
+    return np.asarray(pinvh(C))

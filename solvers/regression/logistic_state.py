@@ -1,0 +1,187 @@
+"""Where a minimisation of a logistic loss stands: majorised sweeps identify the support, Newton's method finishes on it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from solvers._blas import matmul
+from solvers.regression.curvature import Curvature
+from solvers.regression.duality import dual_scale, entropy_gap
+from solvers.regression.logistic_problem import LogisticProblem, pseudo_inverse
+from solvers.regression.newton import conjugate_gradients
+from solvers.regression.states import sweep
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+Indices = np.ndarray[Any, np.dtype[np.intp]]
+
+_MODEL_SWEEPS = 5
+"""Sweeps over one quadratic model at most: a gradient costs about as much."""
+
+_CG_ITERATIONS = 50
+_LOOSEST_FORCING = 0.1
+_SLACK = 1e-14
+
+
+class Image(NamedTuple):
+    """A step of the linear predictor ``rows (n_samples, n_targets)``, and the intercept's part in it."""
+
+    rows: Array
+    intercept: Array
+
+
+class LogisticState:
+    """`State` of a logistic loss over effective columns ``A (n_samples, k)`` with Gram matrix ``Q = A'A / n``.
+
+    Sweeps minimise the quadratic model with Hessian ``c Q (x) I``, which lies above the loss for ``c = link.bound``; smaller c
+    are tried and kept as long as the model lies above the loss where it matters, at its minimiser. The intercept follows every
+    step by its own Newton step.
+    """
+
+    batch = 1
+    polish_steps = 12
+
+    def __init__(self, problem: LogisticProblem, A: Array, Q: Array, B: Array, intercept: Array) -> None:
+        self.problem, self.link, self.A, self.Q = problem, problem.link, A, Q
+        self.B = B
+        self.n = problem.design.total
+        self.curvatures = self.link.bound * np.diag(Q)
+        self._support, self._live = np.arange(0), A[:, :0]
+        self._scaled: tuple[float, Array] = 0.0, Q
+        self._go_to(self._predict(B) + intercept)
+        mean = self.link.curvature(self.P, problem.weights) / self.n
+        self.c = min(self.link.bound, 1.5 * float(np.max(np.diag(mean))))
+
+    def _predict(self, B: Array) -> Array:
+        active = np.flatnonzero(B.any(axis=1))
+        return matmul(self.A[:, active], B[active]) * self.problem.inverse_roots[:, np.newaxis]
+
+    def _go_to(self, Z: Array) -> None:
+        """Everything that depends on the linear predictor alone."""
+        problem = self.problem
+        self.Z = Z
+        losses, self.P, self.R = self.link.predict(Z, problem.Y)
+        self.loss = float(np.sum(problem.weights * losses)) / self.n
+        self.deficit = problem.deficit(self.R) / self.n if problem.fit_intercept else np.zeros(problem.n_targets)
+        self._G: Array | None = None
+        self._intercept_inverse: Array | None = None
+
+    @property
+    def G(self) -> Array:
+        if self._G is None:
+            self._G = self._correlate(self.R)
+        return self._G
+
+    def _correlate(self, R: Array) -> Array:
+        return matmul(self.A.T, R * self.problem.design.root_weights[:, np.newaxis]) / self.n
+
+    def gap(self, radii: Array) -> float:
+        dual, gradient = self.R, self.G
+        if self.problem.fit_intercept:
+            dual = self.problem.dual_residuals(self.P, self.R)[0]
+            gradient = self._correlate(dual)
+        free = radii == 0
+        left = float(np.sum(gradient[free] ** 2 / self._safe_curvatures[free, np.newaxis]))
+        gradient = np.where(free[:, np.newaxis], 0.0, gradient)
+        s = dual_scale(gradient, radii)
+        divergences = self.link.relative_entropies(self.Z, self.P, self.R - s * dual)
+        divergence = float(np.sum(self.problem.weights * divergences)) / self.n
+        return left + entropy_gap(divergence, s, gradient, self.B, radii)
+
+    @property
+    def _safe_curvatures(self) -> Array:
+        """Of the present model, for an estimate of what unpenalised columns are worth."""
+        return np.maximum(self.c * np.diag(self.Q), np.finfo(float).tiny)
+
+    def sweep(self, penalty: Any) -> int:
+        while True:
+            Q = self._scaled_gram()
+            B, G = self.B.copy(), self.G.copy()
+            moved = 0
+            for _ in range(_MODEL_SWEEPS):
+                moved = sweep(Q, penalty, B, G)
+                if moved == 0:
+                    break
+            step = B - self.B
+            support = np.flatnonzero(step.any(axis=1))
+            image = self.image(support, step[support])
+            linear, model = float(np.sum(step * self.G)), 0.5 * float(np.sum(step * (self.G - G)))
+            change = self.loss_change(support, step[support], image)
+            if self.c == self.link.bound or change <= model - linear + _SLACK * self.loss:
+                break
+            self.c = min(self.link.bound, 2.0 * self.c)
+        self.move(support, step[support], image)
+        self.B[support] = B[support]
+        if change + linear <= 0.5 * model:
+            self.c = 0.7 * self.c
+        return len(support)
+
+    def _scaled_gram(self) -> Array:
+        """``c Q``, kept while c stays."""
+        if self._scaled[0] != self.c:
+            self._scaled = self.c, self.c * self.Q
+        return self._scaled[1]
+
+    def newton_direction(self, support: Indices, curvature: Curvature) -> Array | None:
+        """Conjugate gradients, preconditioned by the inverse of a model that has one curvature for all samples and targets."""
+        A, W, Q = self._columns(support), self.B[support], self.Q[np.ix_(support, support)]
+        mean = float(np.trace(self.link.curvature(self.P, self.problem.weights))) / self.n / self.problem.n_targets
+        inverse = curvature.model_inverse(mean * Q, W)
+        if inverse is None:
+            return None
+        penalty_hessian, live = curvature.hessian(W), curvature.live(W)
+        gap = self.G[support] - curvature.gradient(W)
+
+        def masked(V: Array) -> Array:
+            return V if live is None else np.where(live, V, 0.0)
+
+        def operate(V: Array) -> Array:
+            T = matmul(A, V)
+            image = self.link.hessian(self.P, T - self._root * self._follow(T))
+            return masked(matmul(A.T, image) / self.n + penalty_hessian(V))
+
+        shift = self.link.hessian(self.P, self._root * matmul(self.deficit[np.newaxis], self.intercept_inverse))
+        rhs = masked(gap - matmul(A.T, shift))
+        forcing = min(_LOOSEST_FORCING, curvature.excess(W, self.G[support]))
+        return conjugate_gradients(operate, lambda V: masked(inverse(V)), rhs, forcing, _CG_ITERATIONS)
+
+    @property
+    def _root(self) -> Array:
+        return self.problem.design.root_weights[:, np.newaxis]
+
+    @property
+    def intercept_inverse(self) -> Array:
+        """Pseudo-inverse of the Hessian in the intercept, without its 1/n, (n_targets, n_targets); zero without intercept."""
+        if self._intercept_inverse is None:
+            C = self.link.curvature(self.P, self.problem.weights)
+            self._intercept_inverse = pseudo_inverse(C) if self.problem.fit_intercept else np.zeros_like(C)
+        return self._intercept_inverse
+
+    def _follow(self, T: Array) -> Array:
+        """Minus what the intercept does in answer to a step ``T`` of the weighted predictor."""
+        if not self.problem.fit_intercept:
+            return np.zeros((1, self.problem.n_targets))
+        return matmul(matmul(self._root.T, self.link.hessian(self.P, T)), self.intercept_inverse)
+
+    def image(self, support: Indices, step: Array) -> Image:
+        """The predictor's step, the intercept being moved to the minimum of its quadratic model."""
+        T = matmul(self._columns(support), step)
+        intercept = self.n * matmul(self.deficit[np.newaxis], self.intercept_inverse) - self._follow(T)
+        return Image(T * self.problem.inverse_roots[:, np.newaxis] + intercept, intercept[0])
+
+    def loss_change(self, support: Indices, step: Array, image: Image) -> float:
+        divergence = self.link.divergence(self.P, image.rows, self.problem.weights) / self.n
+        return divergence - float(np.sum(step * self.G[support])) - float(np.sum(image.intercept * self.deficit))
+
+    def move(self, support: Indices, step: Array, image: Image) -> None:
+        self.B[support] += step
+        self._go_to(self.Z + image.rows)
+
+    def _columns(self, support: Indices) -> Array:
+        """The columns of the support, copied once for all uses by a Newton step."""
+        if len(support) == self.A.shape[1]:
+            return self.A
+        if not np.array_equal(support, self._support):
+            self._support, self._live = support, self.A[:, support]
+        return self._live
