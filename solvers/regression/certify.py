@@ -16,6 +16,7 @@ from solvers.regression.penalties import GroupSparsity
 from solvers.regression.problem import check_features
 from solvers.regression.shrinknet import RegularizedShrinkNet, ShrinkNet
 from solvers.regression.solver import KNOWN_PENALTIES, build_problem
+from solvers.regression.squared_problem import SquaredProblem
 from solvers.results import Certificate, Kind
 
 _LEVELS = ("auto", "gap", "stationary", "global")
