@@ -221,7 +221,7 @@ class Softmax:
         return np.full(n_targets, 1.0 / n_targets)
 
     def mixing(self, counts: Array, deficit: Array, total: float) -> float:
-        return float(np.max(-deficit / (counts - deficit), initial=0.0, where=deficit < 0))
+        return _least_share(counts, deficit)
 
 
 # -------------------------------------------------------------------------------------------------------------------- logistic
@@ -290,12 +290,16 @@ class Sigmoid:
         return np.full(n_targets, 0.5)
 
     def mixing(self, counts: Array, deficit: Array, total: float) -> float:
-        low = np.max(-deficit / (counts - deficit), initial=0.0, where=deficit < 0)
-        high = np.max(deficit / (total - counts + deficit), initial=0.0, where=deficit > 0)
-        return float(max(low, high))
+        return max(_least_share(counts, deficit), _least_share(total - counts, -deficit))
 
 
 LINKS: dict[str, Link] = {link.name: link for link in (Softmax(), Sigmoid())}
+
+
+def _least_share(counts: Array, deficit: Array) -> float:
+    """Smallest t for which ``t counts + (1 - t) deficit >= 0``."""
+    short = np.maximum(-deficit, 0.0)
+    return float(np.max(np.divide(short, counts + short, out=np.zeros_like(short), where=short > 0)))
 
 
 def _entropy_terms(logs: Array, P: Array, excess: Array) -> Array:

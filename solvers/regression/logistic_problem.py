@@ -21,7 +21,6 @@ from solvers.regression.problem import NOTHING, Evaluation, Indices, Inputs, Pro
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 _INTERCEPT_STEPS = 200
-_LENGTHS = (1.0, 0.5, 0.25, 0.1)
 
 LONGEST_STEP = 2.0
 """Step of the intercept, in log-odds, beyond which its quadratic model is not trusted."""
@@ -255,7 +254,7 @@ class LogisticProblem(Problem):
 
     def best_intercept(self, Z: Array) -> Array:
         """The intercept that minimises the loss of ``Z + b``, by safeguarded Newton steps, until the gradient is rounding."""
-        b = self.link.null_intercept(self.frequencies)
+        b, radius = self.link.null_intercept(self.frequencies), LONGEST_STEP
         prediction = self.link.predict(Z + b, self.Y)
         loss, deficit = self._loss(prediction), self.deficit(prediction.R)
         for _ in range(_INTERCEPT_STEPS):
@@ -263,19 +262,18 @@ class LogisticProblem(Problem):
             if size <= _SETTLED * self.design.total:
                 break
             step = matmul(deficit[np.newaxis], pseudo_inverse(self.link.curvature(prediction.P, self.weights)))[0]
-            step *= LONGEST_STEP / max(LONGEST_STEP, float(np.max(np.abs(step))))
-            for length in _LENGTHS:
-                candidate = self.link.predict(Z + (b + length * step), self.Y)
-                if self._loss(candidate) <= loss * (1.0 + _SETTLED):
-                    break
-            else:
-                # Far from the minimum a step along the gradient is safe: the curvature is at most the bound.
-                step, length = deficit / (self.link.bound * self.design.total), 1.0
-                candidate = self.link.predict(Z + (b + step), self.Y)
+            length = float(np.max(np.abs(step)))
+            step *= min(1.0, radius / length) if length > 0 else 0.0
+            candidate = self.link.predict(Z + (b + step), self.Y)
+            if self._loss(candidate) > loss * (1.0 + _SETTLED):
+                radius = 0.25 * min(radius, length)
+                continue
+            # Far away the curvature is negligible and the radius alone sets the pace.
+            radius = 2.0 * radius if length > radius else radius
             left, fell = self.deficit(candidate.R), self._loss(candidate) < loss * (1.0 - _SETTLED)
             if not fell and np.max(np.abs(left)) >= size:
                 break
-            b, prediction, loss, deficit = b + length * step, candidate, self._loss(candidate), left
+            b, prediction, loss, deficit = b + step, candidate, self._loss(candidate), left
         return b
 
     def intercept_shift(self, B: Array, intercept: Array) -> Array:
