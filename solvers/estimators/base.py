@@ -37,15 +37,18 @@ class Data:
     ----------
     X : (n_samples, n_features)
         Inputs.
+    y : (n_samples,) or (n_samples, n_outputs)
+        What the caller asked for: numbers or labels.
     Y : (n_samples,) or (n_samples, n_outputs)
-        Targets in the form that makes `Fit` answer as the caller's y asks: of labels, the labels.
+        The same as `solve` takes it for this loss.
     outputs : (n_samples, n_outputs)
-        The same as numbers, one column per row of ``Fit.coef``: of labels, zeros and ones.
+        The same as numbers, one column per row of ``Fit.coef``; of labels, zeros and ones.
     weights : (n_samples,) or None
         The samples' weights, those of their classes included.
     """
 
     X: Any
+    y: np.ndarray[Any, Any]
     Y: np.ndarray[Any, Any]
     outputs: Array
     weights: Array | None

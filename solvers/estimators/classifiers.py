@@ -16,6 +16,7 @@ from sklearn.utils.validation import validate_data
 from solvers._arrays import as_number, as_sample_weight
 from solvers.errors import IncompatibleError, InputError
 from solvers.estimators.base import FLOATS, SPARSE, AtOneStrength, Data, Estimator, GroupSparse, Shrinking
+from solvers.estimators.cross_validation import AlongAPath
 from solvers.regression.fit import Fit
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -40,7 +41,7 @@ class Classifier(ClassifierMixin, Estimator):
         return values[:, 0] if values.shape[1] == 1 else values
 
     def predict(self, X: Any) -> np.ndarray[Any, Any]:
-        """The most probable label of each row of ``X (n, n_features)``, (n,); of several targets zeros and ones, (n, n_targets)."""
+        """The most probable label for each row of ``X (n, n_features)``, (n,); or zeros and ones, (n, n_targets)."""
         values = self.decision_function(X)
         if self.multilabel_:
             return (values > 0).astype(np.int64)
@@ -89,7 +90,7 @@ class Classifier(ClassifierMixin, Estimator):
                 f"class_weight is for one label per sample, got y of shape {Y.shape}: write fit(X, y, sample_weight=...)"
             )
         self.classes_ = np.arange(Y.shape[1])
-        return Data(X, Y, Y.astype(np.float64), weights)
+        return Data(X, Y, Y, Y.astype(np.float64), weights)
 
     def _of_labels(self, X: Any, y: np.ndarray[Any, Any], weights: Array | None) -> Data:
         self.classes_, codes = np.unique(y, return_inverse=True)
@@ -102,13 +103,13 @@ class Classifier(ClassifierMixin, Estimator):
             )
         one_hot = np.eye(len(self.classes_))[codes]
         if self.loss == "multinomial":
-            return Data(X, y, one_hot, weights)
+            return Data(X, y, y, one_hot, weights)
         if len(self.classes_) == 2:
-            return Data(X, codes, one_hot[:, 1:], weights)
-        return Data(X, one_hot, one_hot, weights)
+            return Data(X, y, codes, one_hot[:, 1:], weights)
+        return Data(X, y, one_hot, one_hot, weights)
 
     def _with_class_weight(self, codes: np.ndarray[Any, Any], weights: Array | None) -> Array | None:
-        """Each sample's weight times that of its class, which is looked up by ``codes`` (n_samples,), indices into ``classes_``."""
+        """The weights times those of the classes; ``codes`` (n_samples,) are indices into ``classes_``."""
         if self.class_weight is None:
             return weights
         weights = np.ones(len(codes)) if weights is None else weights
@@ -138,8 +139,9 @@ class GroupSparsityClassifier(GroupSparse, AtOneStrength, Classifier):
     Parameters
     ----------
     lam : float or "auto"
-        Strength of the penalty, in the units of the loss per unit of ``coef_``. ``"auto"`` is a tenth of `lambda_max`, the strength
-        that removes every input: it follows the units of X, and it is a start, not a choice. `GroupSparsityClassifierCV` chooses.
+        Strength of the penalty, in the units of the loss per unit of ``coef_``. ``"auto"`` is a tenth of `lambda_max`, the
+        strength that removes every input: it follows the units of X, and it is a start, not a choice.
+        `GroupSparsityClassifierCV` chooses.
     loss : {"multinomial", "logistic"}
         ``"multinomial"``: one label per sample, probabilities by softmax. ``"logistic"``: an independent sigmoid for each class
         (two classes need one), or for each column of a y of zeros and ones, (n_samples, n_targets).
@@ -200,7 +202,11 @@ class GroupSparsityClassifier(GroupSparse, AtOneStrength, Classifier):
     >>> y = np.where(X[:, 1] > 0.5, "high", np.where(X[:, 1] < -0.5, "low", "middle"))
     >>> model = GroupSparsityClassifier(lam=0.1).fit(X, y)
     >>> model.coef_.round(2)
+    array([[ 0.  ,  1.95,  0.  ,  0.  ,  0.  ],
+           [ 0.  , -2.  ,  0.  ,  0.  ,  0.  ],
+           [ 0.  ,  0.05,  0.  ,  0.  ,  0.  ]])
     >>> model.predict([[0.0, 2.0, 0.0, 0.0, 0.0]])
+    array(['high'], dtype='<U6')
     """
 
     def __init__(
@@ -264,7 +270,9 @@ class ShrinkNetClassifier(Shrinking, AtOneStrength, Classifier):
     >>> rng = np.random.default_rng(0)
     >>> X = rng.standard_normal((100, 5))
     >>> y = np.where(X[:, 1] > 0.5, "high", np.where(X[:, 1] < -0.5, "low", "middle"))
-    >>> model = ShrinkNetClassifier().fit(X, y)  # doctest: +SKIP
+    >>> model = ShrinkNetClassifier().fit(X, y)
+    >>> model.result_.support
+    array([1])
     """
 
     def __init__(
@@ -293,3 +301,138 @@ class ShrinkNetClassifier(Shrinking, AtOneStrength, Classifier):
         self.max_iter = max_iter
         self.time_limit = time_limit
         self.random_state = random_state
+
+
+class GroupSparsityClassifierCV(GroupSparse, AlongAPath, Classifier):
+    """`GroupSparsityClassifier` with ``lam`` chosen by cross-validation.
+
+    One grid of lam, from `lambda_max` of all the data down, serves all folds. A fold's loss is the weighted mean over its
+    held-out samples of the negative log-likelihood; classes that its training part lacks do not count. The answer is the fit to
+    all the data at the chosen lam.
+
+    Parameters
+    ----------
+    lams, n_lams, lam_ratio, selection, max_iter, time_limit, n_jobs
+        As in `GroupSparsityRegressorCV`.
+    cv : int, splitter or iterable
+        As in `GroupSparsityRegressorCV`; a number of folds means stratified ones where each sample has one label.
+    loss, weights, fit_intercept, tol
+        As in `GroupSparsityClassifier`.
+    class_weight : dict from labels to weights, "balanced" or None
+        As in `GroupSparsityClassifier`; computed once, from all the data, it counts in training and in the held-out loss, as a
+        ``sample_weight`` does.
+
+    Attributes
+    ----------
+    coef_, intercept_, classes_, multilabel_, n_iter_, n_features_in_, feature_names_in_
+        As in `GroupSparsityClassifier`.
+    lam_, lam_min_, lam_1se_, lams_, losses_, path_, result_
+        As in `GroupSparsityRegressorCV`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solvers import GroupSparsityClassifierCV
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((100, 10))
+    >>> y = np.where(X[:, 1] + 0.5 * rng.standard_normal(100) > 0, "yes", "no")
+    >>> model = GroupSparsityClassifierCV(n_lams=20, selection="1se").fit(X, y)
+    >>> model.result_.support, model.score(X, y)
+    (array([1, 3]), 0.78)
+    """
+
+    def __init__(
+        self,
+        *,
+        lams: Any = None,
+        n_lams: int = 100,
+        lam_ratio: float = 1e-3,
+        cv: Any = 5,
+        selection: str = "min",
+        loss: str = "multinomial",
+        class_weight: ClassWeight = None,
+        weights: Sequence[float] | Array | None = None,
+        fit_intercept: bool = True,
+        tol: float = 1e-6,
+        max_iter: int = 10_000,
+        time_limit: float | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.lams = lams
+        self.n_lams = n_lams
+        self.lam_ratio = lam_ratio
+        self.cv = cv
+        self.selection = selection
+        self.loss = loss
+        self.class_weight = class_weight
+        self.weights = weights
+        self.fit_intercept = fit_intercept
+        self.tol = tol
+        self.max_iter = max_iter
+        self.time_limit = time_limit
+        self.n_jobs = n_jobs
+
+
+class ShrinkNetClassifierCV(Shrinking, AlongAPath, Classifier):
+    """`ShrinkNetClassifier` with ``lam`` chosen by cross-validation, as in `GroupSparsityClassifierCV`.
+
+    Parameters
+    ----------
+    lam2, p
+        As in `ShrinkNetClassifier`; only ``lam**p * lam2`` matters for ``coef_``, so that one lam2 is enough.
+    lam_ratio : float
+        Smallest over largest strength of the equivalent penalty on ``coef_``, as in `solve_path`.
+    lams, n_lams, cv, selection, loss, class_weight, weights, fit_intercept, tol, max_iter, time_limit, n_jobs
+        As in `GroupSparsityClassifierCV`.
+
+    Attributes
+    ----------
+    coef_, intercept_, classes_, multilabel_, lam_, lam_min_, lam_1se_, lams_, losses_, path_, result_, n_iter_, \
+    n_features_in_, feature_names_in_
+        As in `GroupSparsityClassifierCV`; ``result_.A`` and ``result_.beta`` are the factors.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solvers import ShrinkNetClassifierCV
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((100, 10))
+    >>> y = np.where(X[:, 1] + 0.5 * rng.standard_normal(100) > 0, "yes", "no")
+    >>> ShrinkNetClassifierCV(n_lams=10).fit(X, y).result_.support
+    array([1])
+    """
+
+    def __init__(
+        self,
+        lam2: float = 1.0,
+        p: float = 2.0,
+        *,
+        lams: Any = None,
+        n_lams: int = 100,
+        lam_ratio: float = 1e-3,
+        cv: Any = 5,
+        selection: str = "min",
+        loss: str = "multinomial",
+        class_weight: ClassWeight = None,
+        weights: Sequence[float] | Array | None = None,
+        fit_intercept: bool = True,
+        tol: float = 1e-6,
+        max_iter: int = 10_000,
+        time_limit: float | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.lam2 = lam2
+        self.p = p
+        self.lams = lams
+        self.n_lams = n_lams
+        self.lam_ratio = lam_ratio
+        self.cv = cv
+        self.selection = selection
+        self.loss = loss
+        self.class_weight = class_weight
+        self.weights = weights
+        self.fit_intercept = fit_intercept
+        self.tol = tol
+        self.max_iter = max_iter
+        self.time_limit = time_limit
+        self.n_jobs = n_jobs

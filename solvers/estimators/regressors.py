@@ -12,6 +12,7 @@ from sklearn.utils.validation import validate_data
 
 from solvers._arrays import as_sample_weight
 from solvers.estimators.base import FLOATS, SPARSE, AtOneStrength, Data, Estimator, GroupSparse, Shrinking
+from solvers.estimators.cross_validation import AlongAPath
 from solvers.regression.fit import Fit
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -36,7 +37,7 @@ class Regressor(RegressorMixin, Estimator):
     def _check(self, X: Any, y: Any, sample_weight: Any) -> Data:
         X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, accept_sparse=SPARSE, dtype=FLOATS)
         weights = as_sample_weight(sample_weight, X.shape[0])
-        return Data(X, y, y.reshape(X.shape[0], -1), weights)
+        return Data(X, y, y, y.reshape(X.shape[0], -1), weights)
 
     def _publish(self, fit: Fit) -> None:
         single = fit.is_vector
@@ -52,9 +53,9 @@ class GroupSparsityRegressor(GroupSparse, AtOneStrength, Regressor):
     Parameters
     ----------
     lam : float or "auto"
-        Strength of the penalty, in the units of the loss per unit of ``coef_``; scikit-learn's ``alpha``. ``"auto"`` is a tenth of
-        `lambda_max`, the strength that removes every input: it follows the units of X and y, and it is a start, not a choice.
-        `GroupSparsityRegressorCV` chooses.
+        Strength of the penalty, in the units of the loss per unit of ``coef_``; scikit-learn's ``alpha``. ``"auto"`` is a tenth
+        of `lambda_max`, the strength that removes every input: it follows the units of X and y, and it is a start, not a
+        choice. `GroupSparsityRegressorCV` chooses.
     weights : array_like (n_features,), optional
         Non-negative weight ``w_j`` of each input; 0 leaves one unpenalised; all one where omitted.
     fit_intercept : bool
@@ -94,8 +95,8 @@ class GroupSparsityRegressor(GroupSparse, AtOneStrength, Regressor):
     -----
     The penalty compares coefficients: inputs of different units should be standardised first
     (``make_pipeline(StandardScaler(), GroupSparsityRegressor())``). To select inputs in a pipeline, write
-    ``SelectFromModel(GroupSparsityRegressor(), threshold=1e-12)``: scikit-learn's default threshold is the mean of ``|coef_|``, and
-    one of 0 keeps everything.
+    ``SelectFromModel(GroupSparsityRegressor(), threshold=1e-12)``: scikit-learn's default threshold is the mean of ``|coef_|``,
+    and one of 0 keeps everything.
 
     Examples
     --------
@@ -106,8 +107,8 @@ class GroupSparsityRegressor(GroupSparse, AtOneStrength, Regressor):
     >>> Y = X[:, [0, 1]] + 0.1 * rng.standard_normal((100, 2))
     >>> model = GroupSparsityRegressor(lam=0.1).fit(X, Y)
     >>> model.coef_.round(2)
-    array([[0.91, 0.  , 0.  , 0.  , 0.  ],
-           [0.  , 0.87, 0.  , 0.  , 0.  ]])
+    array([[ 0.86, -0.02,  0.  ,  0.  ,  0.  ],
+           [ 0.  ,  0.91,  0.  ,  0.  ,  0.  ]])
     >>> print(model.result_.status, model.result_.support)
     certified [0 1]
     """
@@ -169,7 +170,12 @@ class ShrinkNetRegressor(Shrinking, AtOneStrength, Regressor):
     >>> rng = np.random.default_rng(0)
     >>> X = rng.standard_normal((100, 5))
     >>> Y = X[:, [0, 1]] + 0.1 * rng.standard_normal((100, 2))
-    >>> ShrinkNetRegressor().fit(X, Y).coef_.round(2)
+    >>> model = ShrinkNetRegressor().fit(X, Y)
+    >>> abs(model.coef_).round(1)
+    array([[0.9, 0. , 0. , 0. , 0. ],
+           [0. , 1. , 0. , 0. , 0. ]])
+    >>> model.result_.support
+    array([0, 1])
     """
 
     def __init__(
@@ -194,3 +200,159 @@ class ShrinkNetRegressor(Shrinking, AtOneStrength, Regressor):
         self.max_iter = max_iter
         self.time_limit = time_limit
         self.random_state = random_state
+
+
+class GroupSparsityRegressorCV(GroupSparse, AlongAPath, Regressor):
+    """`GroupSparsityRegressor` with ``lam`` chosen by cross-validation.
+
+    One grid of lam, from `lambda_max` of all the data down, serves all folds. A fold's loss is the weighted mean over its
+    held-out samples of the squared error, summed over targets. The answer is the fit to all the data at the chosen lam.
+
+    Parameters
+    ----------
+    lams : array_like (n_lams,), optional
+        The grid; where omitted, ``n_lams`` values spaced geometrically from `lambda_max` to ``lam_ratio`` times that.
+    n_lams : int
+        Number of values.
+    lam_ratio : float
+        Smallest over largest value.
+    cv : int, splitter or iterable
+        Number of folds, a scikit-learn splitter, or pairs of index arrays ``(train, test)``; splitters that need groups are
+        written ``cv=list(GroupKFold(5).split(X, y, groups))``.
+    selection : {"min", "1se"}
+        ``"min"``: the lam of smallest mean loss. ``"1se"``: the largest lam whose mean loss is within one standard error of that,
+        a model with fewer inputs that is as good as the data can tell.
+    n_jobs : int, optional
+        Folds fitted at once, by joblib; in threads unless ``joblib.parallel_config`` says otherwise. The answer does not depend
+        on it.
+    weights, fit_intercept, tol
+        As in `GroupSparsityRegressor`.
+    max_iter : int
+        Largest number of rounds for each lam.
+    time_limit : float, optional
+        Seconds for each of the ``n_folds + 1`` paths; the values of lam that all of them reached are compared.
+
+    Attributes
+    ----------
+    coef_, intercept_, n_iter_, n_features_in_, feature_names_in_
+        As in `GroupSparsityRegressor`.
+    lam_, lam_min_, lam_1se_ : float
+        The chosen lam, and what either ``selection`` would choose; for one fold they are equal.
+    lams_ : (n_lams,)
+        The grid, decreasing.
+    losses_ : (n_lams, n_folds)
+        Held-out losses.
+    path_ : Path
+        The fits to all the data, each with its certificate.
+    result_ : Fit
+        The one at ``lam_``.
+
+    See Also
+    --------
+    solve_path : The function behind it.
+
+    Notes
+    -----
+    The mean over the folds weights each by its held-out ``sample_weight``; the standard error is
+    ``sqrt(variance over the folds / (n_folds - 1))``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solvers import GroupSparsityRegressorCV
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((100, 20))
+    >>> Y = X[:, [0, 1]] + rng.standard_normal((100, 2))
+    >>> model = GroupSparsityRegressorCV(n_lams=30, selection="1se").fit(X, Y)
+    >>> model.result_.support
+    array([0, 1])
+    >>> model.lam_min_ < model.lam_1se_
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        lams: Any = None,
+        n_lams: int = 100,
+        lam_ratio: float = 1e-3,
+        cv: Any = 5,
+        selection: str = "min",
+        weights: Sequence[float] | Array | None = None,
+        fit_intercept: bool = True,
+        tol: float = 1e-6,
+        max_iter: int = 10_000,
+        time_limit: float | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.lams = lams
+        self.n_lams = n_lams
+        self.lam_ratio = lam_ratio
+        self.cv = cv
+        self.selection = selection
+        self.weights = weights
+        self.fit_intercept = fit_intercept
+        self.tol = tol
+        self.max_iter = max_iter
+        self.time_limit = time_limit
+        self.n_jobs = n_jobs
+
+
+class ShrinkNetRegressorCV(Shrinking, AlongAPath, Regressor):
+    """`ShrinkNetRegressor` with ``lam`` chosen by cross-validation, as in `GroupSparsityRegressorCV`.
+
+    Parameters
+    ----------
+    lam2, p
+        As in `ShrinkNetRegressor`; only ``lam**p * lam2`` matters for ``coef_``, so that one lam2 is enough.
+    lam_ratio : float
+        Smallest over largest strength of the equivalent penalty on ``coef_``, as in `solve_path`.
+    lams, n_lams, cv, selection, weights, fit_intercept, tol, max_iter, time_limit, n_jobs
+        As in `GroupSparsityRegressorCV`.
+
+    Attributes
+    ----------
+    coef_, intercept_, lam_, lam_min_, lam_1se_, lams_, losses_, path_, result_, n_iter_, n_features_in_, feature_names_in_
+        As in `GroupSparsityRegressorCV`; ``result_.A`` and ``result_.beta`` are the factors.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solvers import ShrinkNetRegressorCV
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((100, 20))
+    >>> Y = X[:, [0, 1]] + rng.standard_normal((100, 2))
+    >>> ShrinkNetRegressorCV(n_lams=20).fit(X, Y).result_.support
+    array([0, 1])
+    """
+
+    def __init__(
+        self,
+        lam2: float = 1.0,
+        p: float = 2.0,
+        *,
+        lams: Any = None,
+        n_lams: int = 100,
+        lam_ratio: float = 1e-3,
+        cv: Any = 5,
+        selection: str = "min",
+        weights: Sequence[float] | Array | None = None,
+        fit_intercept: bool = True,
+        tol: float = 1e-6,
+        max_iter: int = 10_000,
+        time_limit: float | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.lam2 = lam2
+        self.p = p
+        self.lams = lams
+        self.n_lams = n_lams
+        self.lam_ratio = lam_ratio
+        self.cv = cv
+        self.selection = selection
+        self.weights = weights
+        self.fit_intercept = fit_intercept
+        self.tol = tol
+        self.max_iter = max_iter
+        self.time_limit = time_limit
+        self.n_jobs = n_jobs

@@ -250,7 +250,8 @@ class LogisticProblem(Problem):
         prediction = self.link.predict(Z + b, self.Y)
         loss, deficit = self._loss(prediction), self.deficit(prediction.R)
         for _ in range(_INTERCEPT_STEPS):
-            step = matmul(deficit[np.newaxis], pseudo_inverse(self.link.curvature(prediction.P, self.weights)))[0]
+            step = matmul(deficit[np.newaxis], pseudo_inverse(self.link.curvature(prediction.P, self.weights)))
+            step = self.link.centred(step)[0]
             if not np.all(np.isfinite(step)):
                 break
             for length in (1.0, 0.5, 0.25, 0.1, 0.01, 1e-4):

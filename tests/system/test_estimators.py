@@ -5,17 +5,31 @@ from __future__ import annotations
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from solvers import GroupSparsityClassifier, GroupSparsityRegressor, ShrinkNetRegressor
+from solvers import (
+    GroupSparsityClassifier,
+    GroupSparsityClassifierCV,
+    GroupSparsityRegressor,
+    GroupSparsityRegressorCV,
+    ShrinkNetClassifier,
+    ShrinkNetClassifierCV,
+    ShrinkNetRegressor,
+    ShrinkNetRegressorCV,
+)
 
-SINGLE = [
+CHECKED = [
     GroupSparsityRegressor(),
     ShrinkNetRegressor(),
     GroupSparsityClassifier(),
     GroupSparsityClassifier(loss="logistic"),
+    ShrinkNetClassifier(),
+    GroupSparsityRegressorCV(n_lams=10),
+    ShrinkNetRegressorCV(n_lams=10),
+    GroupSparsityClassifierCV(n_lams=6),
+    ShrinkNetClassifierCV(n_lams=4),
 ]
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
-@parametrize_with_checks(SINGLE)
+@parametrize_with_checks(CHECKED)
 def test_scikit_learns_own_checks(estimator, check):
     check(estimator)
