@@ -17,6 +17,7 @@ from solvers.regression.fit import Fit
 from solvers.regression.penalties import GroupSparsity, Penalty
 from solvers.regression.shrinknet import RegularizedShrinkNet
 from solvers.regression.solver import lambda_max, solve
+from solvers.results import Limit
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -84,6 +85,9 @@ class Estimator(BaseEstimator, ABC):
         ValueError
             For wrong data, and `InputError`, which is one, for wrong parameters.
 
+        KeyboardInterrupt
+            At Ctrl-C, the best answer so far being kept (none in cross-validation).
+
         Warns
         -----
         ConvergenceWarning
@@ -93,6 +97,9 @@ class Estimator(BaseEstimator, ABC):
         self.result_ = self._solve(data)
         self.n_iter_ = self.result_.n_iter
         self._publish(self.result_)
+        if self.result_.limit is Limit.INTERRUPT:
+            # `solve` keeps its answer at Ctrl-C, and so does the estimator; but a search or a pipeline around it is to stop.
+            raise KeyboardInterrupt
         return self
 
     def __sklearn_tags__(self) -> Tags:

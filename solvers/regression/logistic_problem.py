@@ -20,7 +20,10 @@ from solvers.regression.problem import NOTHING, Evaluation, Indices, Inputs, Pro
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
-_INTERCEPT_STEPS = 100
+_INTERCEPT_STEPS = 200
+_LEAST_DAMPING = 1e-8
+"""Relative to the largest curvature there can be, at which a step never increases the loss."""
+
 _ROUNDING = 1e-13
 _CORRECTIONS = 500
 _SETTLED = 4.0 * np.finfo(float).eps
@@ -245,27 +248,36 @@ class LogisticProblem(Problem):
         )
 
     def best_intercept(self, Z: Array) -> Array:
-        """The intercept that minimises the loss of ``Z + b``, by safeguarded Newton steps, until the gradient is rounding."""
+        """The intercept that minimises the loss of ``Z + b``: Newton steps until the gradient is rounding.
+
+        They are damped where the loss is nearly linear, as it is around labels that the predictor separates: there the full step
+        goes far too far.
+        """
         b = self.link.null_intercept(self.frequencies)
         prediction = self.link.predict(Z + b, self.Y)
         loss, deficit = self._loss(prediction), self.deficit(prediction.R)
+        damping, largest = 0.0, self.link.bound * self.design.total
         for _ in range(_INTERCEPT_STEPS):
-            step = matmul(deficit[np.newaxis], pseudo_inverse(self.link.curvature(prediction.P, self.weights)))
-            step = self.link.centred(step)[0]
-            if not np.all(np.isfinite(step)):
-                break
-            for length in (1.0, 0.5, 0.25, 0.1, 0.01, 1e-4):
-                candidate = self.link.predict(Z + (b + length * step), self.Y)
-                if self._loss(candidate) <= loss * (1.0 + _SETTLED):
+            step = self._intercept_step(prediction.P, deficit, damping)
+            candidate = self.link.predict(Z + (b + step), self.Y)
+            previous, reached = float(np.max(np.abs(deficit))), self._loss(candidate)
+            if not reached <= loss * (1.0 + _SETTLED):
+                if damping == largest:
                     break
-            else:
-                break
-            previous, prediction, b = deficit, candidate, b + length * step
-            loss, deficit = self._loss(prediction), self.deficit(prediction.R)
+                damping = min(max(10.0 * damping, _LEAST_DAMPING * largest), largest)
+                continue
+            stalled = damping == 0.0 and reached >= loss * (1.0 - _SETTLED)
+            prediction, loss, deficit, b = candidate, reached, self.deficit(candidate.R), b + step
             size = float(np.max(np.abs(deficit)))
-            if size <= _SETTLED * self.design.total or (length == 1.0 and size >= float(np.max(np.abs(previous)))):
+            if size <= _SETTLED * self.design.total or (stalled and size >= previous):
                 break
+            damping = 0.1 * damping if damping > _LEAST_DAMPING * largest else 0.0
         return b
+
+    def _intercept_step(self, P: Array, deficit: Array, damping: float) -> Array:
+        """Newton's, of the Hessian plus ``damping`` times the identity."""
+        curvature = self.link.curvature(P, self.weights) + damping * np.eye(self.n_targets)
+        return self.link.centred(matmul(deficit[np.newaxis], pseudo_inverse(curvature)))[0]
 
     def intercept_shift(self, B: Array, intercept: Array) -> Array:
         shift = intercept.copy()

@@ -108,7 +108,12 @@ class LogisticState:
             image = self.image(support, step[support])
             linear, model = float(np.sum(step * self.G)), 0.5 * float(np.sum(step * (self.G - G)))
             change = self.loss_change(support, step[support], image)
-            if self.c == self.link.bound or change <= model - linear + _SLACK * self.loss:
+            if change <= model - linear + _SLACK * self.loss:
+                break
+            if self.c == self.link.bound:
+                # The model lies above the loss wherever the inputs go: it is the intercept that went too far.
+                image = self._cautious(image)
+                change = self.loss_change(support, step[support], image)
                 break
             self.c = min(self.link.bound, 2.0 * self.c)
         self.move(support, step[support], image)
@@ -169,6 +174,11 @@ class LogisticState:
         T = self._product(support, step)
         intercept = self.n * matmul(self.deficit[np.newaxis], self.intercept_inverse) - self._follow(T)
         return Image(T * self.problem.inverse_roots[:, np.newaxis] + intercept, intercept[0])
+
+    def _cautious(self, image: Image) -> Image:
+        """The same step of the inputs, the intercept being moved to the minimum of the quadratic above the loss."""
+        intercept = self.deficit / self.link.bound
+        return Image(image.rows - image.intercept + intercept, intercept)
 
     def _product(self, support: Indices, step: Array) -> Array:
         """The weighted predictor's step; many columns are not copied for a single product."""
