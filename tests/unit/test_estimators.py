@@ -127,7 +127,7 @@ def test_the_logistic_loss_of_two_classes_is_the_l1_logistic_regression():
 @pytest.mark.parametrize("cls", [GroupSparsityClassifier, ShrinkNetClassifier])
 def test_a_multinomial_classifier_is_solve(cls):
     X, y = classification()
-    model = cls(0.01).fit(X, y)
+    model = cls(0.01, tol=1e-6).fit(X, y)
     penalty = GroupSparsity(0.01) if cls is GroupSparsityClassifier else RegularizedShrinkNet(0.01, 1.0)
     fit = solve(X, y, penalty, loss="multinomial")
     assert_array_equal(model.coef_, fit.coef)
@@ -161,7 +161,7 @@ def test_independent_sigmoids_for_more_classes_are_divided_by_their_sum():
 def test_several_yes_no_targets():
     X, Y = yes_no()
     model = GroupSparsityClassifier(0.02, loss="logistic").fit(X, Y)
-    fit = solve(X, Y, GroupSparsity(0.02), loss="logistic")
+    fit = solve(X, Y, GroupSparsity(0.02), loss="logistic", tol=model.tol)
     assert model.multilabel_
     assert_array_equal(model.classes_, [0, 1, 2])
     assert_array_equal(model.coef_, fit.coef)
@@ -278,14 +278,14 @@ def held_out(kind: str, Z: np.ndarray, Y: np.ndarray) -> np.ndarray:
     return np.logaddexp(0, np.where(Y == 1, -Z, Z)).sum(axis=1)
 
 
-def by_hand(X, Y, penalty, loss, splits, s, n_lams):
+def by_hand(X, Y, penalty, splits, s, n_lams, **options):
     """Grid and losses (n_lams, n_folds) of a plain loop."""
-    lams = solve_path(X, Y, penalty, loss=loss, n_lams=n_lams, sample_weight=s).lams
+    lams = solve_path(X, Y, penalty, n_lams=n_lams, sample_weight=s, **options).lams
     losses = np.empty((n_lams, len(splits)))
     for k, (train, test) in enumerate(splits):
-        path = solve_path(X[train], Y[train], penalty, loss=loss, lams=lams, sample_weight=s[train])
+        path = solve_path(X[train], Y[train], penalty, lams=lams, sample_weight=s[train], **options)
         for i, fit in enumerate(path.fits):
-            each = held_out(loss, X[test] @ fit.coef.T + fit.intercept, Y[test])
+            each = held_out(options["loss"], X[test] @ fit.coef.T + fit.intercept, Y[test])
             losses[i, k] = np.average(each, weights=s[test])
     return lams, losses
 
@@ -309,13 +309,13 @@ def cases() -> list[Any]:
 def test_cross_validation_is_the_plain_loop(model, X, y, Y, penalty, loss, folds):
     s = np.random.default_rng(2).uniform(0.5, 2.0, len(X))
     splits = list(folds(4).split(X, y))
-    lams, losses = by_hand(X, Y, penalty, loss, splits, s, 8)
+    lams, losses = by_hand(X, Y, penalty, splits, s, 8, loss=loss, tol=model.tol)
     model = clone(model).set_params(n_lams=8, cv=4).fit(X, y, sample_weight=s)
     assert_allclose(model.lams_, lams, rtol=1e-12)
     assert_allclose(model.losses_, losses, rtol=1e-6)
     means = np.average(losses, axis=1, weights=[s[test].sum() for _, test in splits])
     assert model.lam_ == model.lam_min_ == model.lams_[np.argmin(means)]
-    whole = solve_path(X, y, penalty, loss=loss, n_lams=8, sample_weight=s)
+    whole = solve_path(X, y, penalty, loss=loss, n_lams=8, sample_weight=s, tol=model.tol)
     index = list(model.lams_).index(model.lam_)
     assert_array_equal(model.result_.coef, whole.fits[index].coef)
     assert_array_equal(model.path_.coefs, whole.coefs)
