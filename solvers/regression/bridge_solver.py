@@ -106,7 +106,7 @@ class BridgeSolver:
         problem = self.problem
         everything = np.arange(problem.n_features)
         # Each lam takes several descents.
-        full = prefers_full_gram(*problem.design.shape, problem.n_targets, 4 * self.n_lams)
+        full = prefers_full_gram(problem, 4 * self.n_lams)
         return (FullGram if full else WorkingSets)(problem, everything, None)
 
     def start_from(self, B: Array) -> None:

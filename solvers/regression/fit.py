@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, softmax
 
-from solvers._arrays import as_matrix, as_number
+from solvers._arrays import as_inputs, as_number
 from solvers.errors import IncompatibleError, InputError
 from solvers.regression.penalties import Penalty
 from solvers.regression.shrinknet import ShrinkNet
@@ -134,7 +134,7 @@ class Fit(Record):
 
         For logistic losses the linear predictor: log-odds, of each class up to a constant per row.
         """
-        X = as_matrix(X)
+        X = as_inputs(X)
         if X.shape[1] != self.coef.shape[1]:
             raise InputError(f"X must have {self.coef.shape[1]} columns, as in the fit, got {X.shape[1]}")
         values = X @ self.coef.T + self.intercept

@@ -167,7 +167,7 @@ class SquaredGroupSolver(GroupSparsitySolver):
 
     @cached_property
     def columns(self) -> FullGram | WorkingSets:
-        full = prefers_full_gram(*self.problem.design.shape, self.problem.n_targets, self.n_lams)
+        full = prefers_full_gram(self.problem, self.n_lams)
         basis = None if self.space is None else self.space.basis
         return (FullGram if full else WorkingSets)(self.problem, self.penalised, basis)
 

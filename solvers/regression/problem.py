@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from solvers._arrays import as_matrix, as_sample_weight
+from solvers._arrays import Sparse, as_inputs, as_sample_weight, is_sparse
 from solvers._blas import matmul
 from solvers.errors import IncompatibleError, InputError
-from solvers.regression.design import NEGLIGIBLE, DenseDesign
+from solvers.regression.design import NEGLIGIBLE, DenseDesign, Design
 from solvers.regression.shrinknet import RegularizedShrinkNet
+from solvers.regression.sparse_design import SparseDesign
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Indices = np.ndarray[Any, np.dtype[np.intp]]
@@ -69,7 +70,7 @@ class Problem(ABC):
 
     Attributes
     ----------
-    design : DenseDesign
+    design : Design
         ``Xs``, as the caller's matrix with weights and means.
     fit_intercept : bool
         Whether an unpenalised intercept is fitted.
@@ -81,7 +82,7 @@ class Problem(ABC):
         Whether the caller's Y was one-dimensional.
     """
 
-    design: DenseDesign
+    design: Design
     fit_intercept: bool
     x_scale: float
     y_scale: float
@@ -191,7 +192,7 @@ class Problem(ABC):
 class Inputs:
     """The caller's X and weights, checked and in canonical form: what all losses begin with."""
 
-    design: DenseDesign
+    design: Design
     weights: Array
     x_scale: float
     fit_intercept: bool
@@ -203,9 +204,9 @@ class Inputs:
             raise IncompatibleError(f"Y is missing: write {call}, Y of shape (n_samples, n_targets)")
         if not isinstance(fit_intercept, (bool, np.bool_)):
             raise IncompatibleError(f"fit_intercept must be True or False, got {fit_intercept!r}")
-        X, x_scale = tame(as_matrix(X), rescale)
+        X, x_scale = tame_inputs(as_inputs(X), rescale)
         weights = _normalised(as_sample_weight(sample_weight, X.shape[0]), X.shape[0])
-        design = DenseDesign.build(X, weights, centre=bool(fit_intercept))
+        design = design_of(X, weights, centre=bool(fit_intercept))
         return cls(design, weights, x_scale, bool(fit_intercept))
 
 
@@ -213,6 +214,22 @@ def check_features(n_features: int, problem: Problem) -> None:
     """Raise unless the data has as many columns as the fit."""
     if n_features != problem.n_features:
         raise InputError(f"X must have {n_features} columns, as in the fit, got {problem.n_features}")
+
+
+def design_of(X: Array | Sparse, weights: Array, *, centre: bool) -> Design:
+    """The design of canonical inputs, as `as_inputs` returns them, under sample weights ``(n_samples,)``."""
+    return (SparseDesign if is_sparse(X) else DenseDesign).build(X, weights, centre=centre)
+
+
+def tame_inputs(X: Array | Sparse, rescale: bool) -> tuple[Array | Sparse, float]:
+    """`tame` for canonical inputs, sparse ones included."""
+    if not is_sparse(X):
+        return tame(X, rescale)
+    sparse: Sparse = X
+    if sparse.nnz == 0:
+        return X, 1.0
+    data, scale = tame(sparse.data, rescale)
+    return (X, 1.0) if scale == 1.0 else (type(sparse)((data, sparse.indices, sparse.indptr), shape=sparse.shape), scale)
 
 
 def tame(A: Array, rescale: bool) -> tuple[Array, float]:

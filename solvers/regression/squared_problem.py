@@ -10,7 +10,7 @@ import numpy as np
 
 from solvers._arrays import as_targets
 from solvers._blas import matmul
-from solvers.regression.design import DenseDesign
+from solvers.regression.design import Design
 from solvers.regression.duality import group_gap
 from solvers.regression.least_squares import ColumnSpace
 from solvers.regression.problem import NOTHING, Evaluation, Indices, Inputs, Problem, tame
@@ -174,7 +174,7 @@ def _half_mean_square(A: Array, n: float) -> float:
     return 0.5 * float(np.sum(A * A)) / n
 
 
-def _centred_targets(Y: Array, design: DenseDesign, *, centre: bool) -> tuple[Array, Array]:
+def _centred_targets(Y: Array, design: Design, *, centre: bool) -> tuple[Array, Array]:
     """``diag(sqrt(s)) (Y - 1 mean')`` and the means; a constant target is centred to exact zeros."""
     root = design.root_weights[:, np.newaxis]
     if not centre:
