@@ -11,8 +11,8 @@ from solvers._progress import CallbackError, Monitor
 from solvers.errors import ConvergenceWarning, SolveError, warn_user
 from solvers.regression.certificates import certificate_at, global_certificate, is_free
 from solvers.regression.fit import Fit
-from solvers.regression.penalties import Penalty
-from solvers.regression.problem import Evaluation, Problem
+from solvers.regression.penalties import GroupSparsity, Penalty
+from solvers.regression.problem import Evaluation, Indices, Problem
 from solvers.regression.rows import row_norms
 from solvers.regression.shrinknet import Factors, RegularizedShrinkNet, ShrinkNet
 from solvers.results import Certificate, Kind, Limit, Status
@@ -46,8 +46,8 @@ class Solver(Protocol):
         """Minimise at ``lam > 0``; the answer is in ``B``, also where a limit unwinds."""
         ...
 
-    def solve_unpenalised(self, tol: float, monitor: Monitor) -> Status:
-        """Minimise the loss alone; the answer is in ``B``."""
+    def solve_within(self, within: Indices, tol: float, monitor: Monitor) -> Status:
+        """Minimise the loss alone over the columns ``within``, the others being zero; the answer is in ``B``."""
         ...
 
 
@@ -65,7 +65,7 @@ def solve_one(
         if problem.null_loss == 0 or (is_free(penalty) and is_uncorrelated(problem)):
             solver.start_from(np.zeros((problem.n_features, problem.n_targets)))
             return Status.CONVERGED
-        return solver.solve_unpenalised(tol, monitor)
+        return solver.solve_within(np.arange(problem.n_features), tol, monitor)
 
     def result(status: Status | None) -> Fit:
         return finish(
@@ -151,6 +151,8 @@ def _objective(penalty: Penalty, certificate: Certificate, factors: Factors | No
     """Loss plus penalty; where no minimiser exists, at the factors that are returned."""
     if certificate.kind is not Kind.INFIMUM or factors is None:
         return certificate.upper
+    if isinstance(penalty, GroupSparsity):
+        return loss
     if isinstance(penalty, RegularizedShrinkNet):
         return loss + penalty.lam2 * float(np.sum(np.abs(factors.A) ** penalty.p))
     return loss + penalty.lam * float(np.sum(factors.beta))
@@ -158,7 +160,13 @@ def _objective(penalty: Penalty, certificate: Certificate, factors: Factors | No
 
 def warn_unless_certified(fit: Fit) -> None:
     """The warning of a fit that has no minimiser, or whose certificate does not meet a positive tolerance."""
-    if fit.status is Status.NOT_ATTAINED:
+    if fit.status is Status.NOT_ATTAINED and isinstance(fit.penalty, GroupSparsity):
+        warn_user(
+            f"no minimiser exists: the labels are separable, and the loss, {fit.loss:.2e} here, falls for ever as the "
+            "coefficients grow; penalise them, with lam > 0",
+            ConvergenceWarning,
+        )
+    elif fit.status is Status.NOT_ATTAINED:
         instead = (
             "write RegularizedShrinkNet(lam, lam2), or ShrinkNet(lam, unit_columns=True)"
             if isinstance(fit.penalty, ShrinkNet)

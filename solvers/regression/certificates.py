@@ -9,7 +9,6 @@ import numpy as np
 
 from solvers.errors import InputError
 from solvers.regression.bridge import bridge_kernel
-from solvers.regression.duality import dual_scale
 from solvers.regression.global_bound import Search
 from solvers.regression.penalties import GroupSparsity, Penalty
 from solvers.regression.problem import Evaluation, Problem
@@ -171,7 +170,9 @@ def certificate_at(
         if np.any(B[~allowed]):
             raise InputError("coef must be zero outside fit.within, the columns that the refit may use")
     if at is None:
-        free = np.flatnonzero((radii == 0) & allowed)
-        at = problem.evaluate(B, free, shift)
-        at.gradient[~allowed] = 0.0
-    return group_certificate(problem, at, B, radii, tol), at, dual_scale(at.gradient, radii)
+        at = problem.evaluate(B, np.flatnonzero((radii == 0) & allowed), shift)
+    at.gradient[~allowed] = 0.0
+    certificate = group_certificate(problem, at, B, radii, tol)
+    if not np.any(radii[allowed]) and at.diverges:
+        certificate = replace(certificate, kind=Kind.INFIMUM)
+    return certificate, at, at.dual_scale(radii)

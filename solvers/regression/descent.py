@@ -9,8 +9,8 @@ import numpy as np
 from solvers._progress import Monitor
 from solvers.regression.curvature import Curvature, GroupCurvature
 from solvers.regression.polish import polish
+from solvers.regression.problem import Problem
 from solvers.regression.rows import row_norms
-from solvers.regression.squared_problem import SquaredProblem
 from solvers.regression.states import GramState, State
 from solvers.regression.stationarity import block_distance, penalty_value
 
@@ -94,9 +94,7 @@ def minimise_group_sparsity(
         polish(state, curvature)
 
 
-def minimise_bridge(
-    state: State, kernel: Any, curvature: Curvature, tol: float, problem: SquaredProblem, monitor: Monitor
-) -> bool:
+def minimise_bridge(state: State, kernel: Any, curvature: Curvature, tol: float, problem: Problem, monitor: Monitor) -> bool:
     """Identify, then polish, for a concave penalty: sweeps until the support stands, then Newton steps on it.
 
     Every sweep minimises each block globally given the others, so that groups enter and leave by comparing values; the polish
@@ -108,7 +106,7 @@ def minimise_bridge(
         Start; holds the answer afterwards, also when a limit raises `Interrupted`.
     tol : float
         Stop at a `block_distance` of ``tol`` times the largest gradient at zero.
-    problem : SquaredProblem
+    problem : Problem
         For the scales of gradients and objectives.
 
     Returns

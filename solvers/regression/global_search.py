@@ -11,11 +11,11 @@ import numpy as np
 from solvers._progress import CallbackError, Monitor
 from solvers.errors import SolveError
 from solvers.regression.answers import finish
-from solvers.regression.bridge_solver import BridgeSolver
 from solvers.regression.certificates import global_certificate
 from solvers.regression.fit import Fit
 from solvers.regression.global_bound import Search
 from solvers.regression.shrinknet import RegularizedShrinkNet
+from solvers.regression.squared_bridge import SquaredBridgeSolver
 from solvers.regression.squared_problem import SquaredProblem
 from solvers.results import Certificate, Limit, saveable
 
@@ -61,7 +61,7 @@ def search_globally(
     """
     objective = upper / problem.loss_scale
     search = Search(problem, problem.canonical_mu(penalty), penalty.p, B, objective, tol * problem.null_loss)
-    solver = BridgeSolver(problem, penalty)
+    solver = SquaredBridgeSolver(problem, penalty)
     best = B
     # What the fit exceeds its minimum by is no improvement worth a second fit.
     worthwhile = objective - _BETTER * problem.null_loss

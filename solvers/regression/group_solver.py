@@ -52,6 +52,7 @@ class GroupSparsitySolver(ABC):
         self.weights = penalty.with_lam(1.0).radii(problem.n_features)
         self.free = np.flatnonzero(self.weights == 0)
         self.penalised = np.flatnonzero(self.weights > 0)
+        self.within: Indices | None = None
         self.B = np.zeros((problem.n_features, problem.n_targets))
         self.at: Evaluation | None = None
         self.lam = np.inf
@@ -75,8 +76,8 @@ class GroupSparsitySolver(ABC):
         """Fit the unpenalised columns to what the others leave."""
 
     @abstractmethod
-    def solve_unpenalised(self, tol: float, monitor: Monitor) -> Status:
-        """Minimise the loss alone."""
+    def solve_within(self, within: Indices, tol: float, monitor: Monitor) -> Status:
+        """Minimise the loss alone over the columns ``within``, the others being zero."""
 
     def start_from(self, B: Array) -> None:
         """Begin the next `solve` at canonical coefficients ``B (n_features, n_targets)``."""
@@ -121,7 +122,6 @@ class GroupSparsitySolver(ABC):
         self.lam = lam
         scores = scores_of(self.evaluate().gradient, radii)
         chosen = self.columns.start(self.B, scores, strong)
-        complete = isinstance(self.columns, FullGram)
         best, best_B, fruitless, seen = np.inf, self.B, 0, -1
         while True:
             certificate = self._certificate(penalty, tol)
@@ -134,7 +134,9 @@ class GroupSparsitySolver(ABC):
                 self.start_from(best_B)
                 return Status.CONVERGED
             seen = len(chosen)
-            inner_tol = _INNER_SHARE * tol if complete else max(_INNER_SHARE * tol, _ROUGH * certificate.gap)
+            complete = np.count_nonzero(self.weights[chosen]) == len(self.penalised)
+            rough = 0.0 if complete or not self.evaluate().feasible else _ROUGH * certificate.gap
+            inner_tol = max(_INNER_SHARE * tol, rough)
             self._minimise_on(chosen, radii, inner_tol, monitor)
             chosen = self.columns.grow(chosen, scores_of(self.evaluate().gradient, radii))
 
@@ -147,7 +149,7 @@ class GroupSparsitySolver(ABC):
             self.B[chosen] = state.B
 
     def _certificate(self, penalty: GroupSparsity, tol: float) -> Certificate:
-        return certificate_at(self.problem, penalty, self.B, tol=tol, at=self.evaluate())[0]
+        return certificate_at(self.problem, penalty, self.B, tol=tol, within=self.within, at=self.evaluate())[0]
 
 
 class SquaredGroupSolver(GroupSparsitySolver):
@@ -188,9 +190,9 @@ class SquaredGroupSolver(GroupSparsitySolver):
         self.B[self.free] = self.space.solve(self._residual())
         self.B[self.free] += self.space.correct(self._residual())
 
-    def solve_unpenalised(self, tol: float, monitor: Monitor) -> Status:
+    def solve_within(self, within: Indices, tol: float, monitor: Monitor) -> Status:
         """Minimum-norm least squares."""
-        self.start_from(self.problem.least_squares(np.arange(self.problem.n_features)))
+        self.start_from(self.problem.least_squares(within))
         return Status.CONVERGED
 
     def _residual(self) -> Array:

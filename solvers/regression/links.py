@@ -61,6 +61,14 @@ class Link(Protocol):
         """``KL(p_i + excess_i || p_i)`` of each sample, (n,)."""
         ...
 
+    def centred(self, V: Array) -> Array:
+        """``V (m, K)`` without what lies in the kernel of every ``H_i``."""
+        ...
+
+    def separates(self, Z: Array, Y: Array) -> bool:
+        """Whether every sample's label is the most probable one, strictly; for independent targets in one of them."""
+        ...
+
     def null_intercept(self, frequencies: Array) -> Array:
         """The linear predictor (K,) whose probabilities are the given ones."""
         ...
@@ -188,6 +196,13 @@ class Softmax:
         logs = Z - largest - np.log(np.sum(np.exp(Z - largest), axis=1, keepdims=True))
         return np.sum(_entropy_terms(logs, P, excess), axis=1)
 
+    def centred(self, V: Array) -> Array:
+        return V - np.mean(V, axis=1, keepdims=True)
+
+    def separates(self, Z: Array, Y: Array) -> bool:
+        others = np.max(np.where(Y == 1.0, -np.inf, Z), axis=1)
+        return bool(np.all(np.sum(Z * Y, axis=1) > others))
+
     def null_intercept(self, frequencies: Array) -> Array:
         logs = np.log(frequencies)
         return logs - float(np.mean(logs))
@@ -247,6 +262,12 @@ class Sigmoid:
         tail = np.log1p(np.exp(-np.abs(Z)))
         yes, no = np.minimum(Z, 0.0) - tail, np.minimum(-Z, 0.0) - tail
         return np.sum(_entropy_terms(yes, P, excess) + _entropy_terms(no, np.exp(no), -excess), axis=1)
+
+    def centred(self, V: Array) -> Array:
+        return V
+
+    def separates(self, Z: Array, Y: Array) -> bool:
+        return bool(np.any(np.all(np.where(Y == 1.0, Z, -Z) > 0, axis=0)))
 
     def null_intercept(self, frequencies: Array) -> Array:
         return np.log(frequencies) - np.log1p(-frequencies)

@@ -12,7 +12,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from solvers._blas import matmul
 from solvers.errors import InputError
-from solvers.regression.duality import dual_scale, entropy_gap
+from solvers.regression.duality import entropy_gap
 from solvers.regression.labels import Labels, as_classes, as_yes_no
 from solvers.regression.least_squares import ColumnSpace
 from solvers.regression.links import LINKS, Link, Prediction
@@ -43,6 +43,10 @@ class LogisticEvaluation(Evaluation):
         ``Y - P`` and ``Y - P'``.
     deficit : float
         Length of the gradient in intercept and unpenalised columns.
+    found : bool
+        Whether P' was.
+    link, weights, labels
+        The loss, ``s`` and Y.
     """
 
     shift: Array
@@ -51,17 +55,29 @@ class LogisticEvaluation(Evaluation):
     residuals: Array
     dual_residuals: Array
     deficit: float
-    feasible: bool
+    found: bool
     link: Link
     weights: Array
+    labels: Array
 
     def gap(self, B: Array, radii: Array) -> float:
-        if not self.feasible:
-            return np.inf
-        s = dual_scale(self.gradient, radii)
+        s = self.dual_scale(radii)
         excess = self.residuals - s * self.dual_residuals
         divergences = self.link.relative_entropies(self.predictor, self.probabilities, excess)
         return entropy_gap(float(np.sum(self.weights * divergences)) / float(np.sum(self.weights)), s, self.gradient, B, radii)
+
+    def dual_scale(self, radii: Array) -> float:
+        """0 where only the labels themselves are known to be feasible."""
+        return super().dual_scale(radii) if self.feasible else 0.0
+
+    @property
+    def feasible(self) -> bool:
+        return self.found
+
+    @property
+    def diverges(self) -> bool:
+        """Whether the predictor separates the labels, of one target at least: its multiples then have ever smaller loss."""
+        return self.link.separates(self.predictor[self.weights > 0], self.labels[self.weights > 0])
 
     @property
     def drift(self) -> float:
@@ -208,7 +224,7 @@ class LogisticProblem(Problem):
             b = self.best_intercept(Z) if shift is None else shift[self.observed]
         Z += b
         losses, P, R = self.link.predict(Z, self.Y)
-        dual, deficit, feasible = self.dual_residuals(P, R, free)
+        dual, deficit, found = self.dual_residuals(P, R, free)
         gradient = self.correlate(dual)
         gradient[free] = 0.0
         return LogisticEvaluation(
@@ -222,9 +238,10 @@ class LogisticProblem(Problem):
             residuals=R,
             dual_residuals=dual,
             deficit=deficit,
-            feasible=feasible,
+            found=found,
             link=self.link,
             weights=self.weights,
+            labels=self.Y,
         )
 
     def best_intercept(self, Z: Array) -> Array:
@@ -289,7 +306,9 @@ class LogisticProblem(Problem):
         roots = self.design.root_weights[:, np.newaxis]
         deficit = matmul(constraints.T, R * roots)
         size = float(np.sqrt(np.sum(deficit**2) / self.design.total))
-        dual = R - self._correction(constraints, P, deficit)
+        if np.max(np.abs(deficit)) <= 0.1 * _ROUNDING * np.sqrt(self.design.total):
+            return R, size, True
+        dual = R - self._correction(constraints, P, self.link.centred(deficit))
         if np.all(self.Y - dual >= 0.0) and np.all(self.Y - dual <= 1.0):
             left = matmul(constraints.T, dual * roots)
             return dual, size, bool(np.max(np.abs(left)) <= _ROUNDING * np.sqrt(self.design.total))
@@ -317,8 +336,6 @@ class LogisticProblem(Problem):
 
         Linear in V, so that what it leaves is rounding; small where P is nearly right.
         """
-        if not deficit.any():
-            return np.zeros_like(P)
         columns = basis * self.inverse_roots[:, np.newaxis]
         if basis.shape[1] == 1:
             curvature = self.link.curvature(P, np.square(basis[:, 0]))

@@ -1,4 +1,4 @@
-"""Group sparsity with a logistic loss: working sets over the inputs, Newton's method on the support."""
+"""Logistic losses under both penalties: working sets over the inputs, Newton's method on the support."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from solvers._progress import Monitor
+from solvers.regression.bridge_solver import BridgeSolver
 from solvers.regression.group_solver import GroupSparsitySolver
 from solvers.regression.logistic_problem import LogisticEvaluation, LogisticProblem
 from solvers.regression.logistic_state import LogisticState
 from solvers.regression.penalties import GroupSparsity
+from solvers.regression.problem import Evaluation
+from solvers.regression.shrinknet import RegularizedShrinkNet
 from solvers.regression.working_set import WorkingSets
 from solvers.results import Status
 
@@ -35,17 +38,60 @@ class LogisticGroupSolver(GroupSparsitySolver):
         return WorkingSets(self.problem, self.penalised, None, self.free)
 
     def state(self, chosen: Indices) -> LogisticState:
-        at = self.evaluate()
-        assert isinstance(at, LogisticEvaluation)
-        return LogisticState(self.problem, self.columns.matrix(chosen), self.columns.gram(chosen), self.B[chosen], at.shift)
+        return _state(self.problem, self.columns, chosen, self.B, self.evaluate())
 
     def fit_free(self) -> None:
         if len(self.free) == 0:
             return
         self._minimise_on(self.free, np.zeros(self.problem.n_features), _EXACT, Monitor(max_iter=_ROUNDS))
 
-    def solve_unpenalised(self, tol: float, monitor: Monitor) -> Status:
-        raise NotImplementedError
+    def solve_within(self, within: Indices, tol: float, monitor: Monitor) -> Status:
+        return _minimise_loss(self, within, tol, monitor)
+
+
+class LogisticBridgeSolver(BridgeSolver):
+    """Multinomial or logistic regression on growing working sets; a column's minimiser is that of a majorant of the loss."""
+
+    def __init__(self, problem: LogisticProblem, penalty: RegularizedShrinkNet, n_lams: int = 1) -> None:
+        super().__init__(problem, penalty, n_lams)
+        self._logistic = problem
+
+    @property
+    def problem(self) -> LogisticProblem:
+        return self._logistic
+
+    @cached_property
+    def columns(self) -> WorkingSets:
+        return WorkingSets(self.problem, np.arange(self.problem.n_features), None)
+
+    def state(self, chosen: Indices) -> LogisticState:
+        return _state(self.problem, self.columns, chosen, self.B, self.evaluate())
+
+    def group_solver(self) -> LogisticGroupSolver:
+        solver = LogisticGroupSolver(self.problem, GroupSparsity(1.0, self.penalty.weights))
+        solver.columns = self.columns
+        return solver
+
+    def solve_within(self, within: Indices, tol: float, monitor: Monitor) -> Status:
+        return _minimise_loss(self, within, tol, monitor)
+
+
+def _minimise_loss(solver: LogisticGroupSolver | LogisticBridgeSolver, within: Indices, tol: float, monitor: Monitor) -> Status:
+    """Minimise the loss over the columns ``within``, the others being zero, from the present point of ``solver``."""
+    free = LogisticGroupSolver(solver.problem, GroupSparsity(1.0, np.zeros(solver.problem.n_features)))
+    free.free = free.within = within
+    start = np.zeros_like(solver.B)
+    start[within] = solver.B[within]
+    free.start_from(start)
+    try:
+        return free.solve(1.0, tol, monitor)
+    finally:
+        solver.start_from(free.B)
+
+
+def _state(problem: LogisticProblem, columns: WorkingSets, chosen: Indices, B: Array, at: Evaluation) -> LogisticState:
+    assert isinstance(at, LogisticEvaluation)
+    return LogisticState(problem, columns.matrix(chosen), columns.gram(chosen), B[chosen], at.shift)
 
 
 _EXACT = 1e-14

@@ -166,9 +166,17 @@ class LogisticState:
 
     def image(self, support: Indices, step: Array) -> Image:
         """The predictor's step, the intercept being moved to the minimum of its quadratic model."""
-        T = matmul(self._columns(support), step)
+        T = self._product(support, step)
         intercept = self.n * matmul(self.deficit[np.newaxis], self.intercept_inverse) - self._follow(T)
         return Image(T * self.problem.inverse_roots[:, np.newaxis] + intercept, intercept[0])
+
+    def _product(self, support: Indices, step: Array) -> Array:
+        """The weighted predictor's step; many columns are not copied for a single product."""
+        if 2 * len(support) < self.A.shape[1] or np.array_equal(support, self._support):
+            return matmul(self._columns(support), step)
+        padded = np.zeros_like(self.B)
+        padded[support] = step
+        return matmul(self.A, padded)
 
     def loss_change(self, support: Indices, step: Array, image: Image) -> float:
         divergence = self.link.divergence(self.P, image.rows, self.problem.weights) / self.n

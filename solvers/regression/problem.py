@@ -18,6 +18,7 @@ from solvers._arrays import Sparse, as_inputs, as_sample_weight, is_sparse
 from solvers._blas import matmul
 from solvers.errors import IncompatibleError, InputError
 from solvers.regression.design import NEGLIGIBLE, DenseDesign, Design
+from solvers.regression.duality import dual_scale
 from solvers.regression.shrinknet import RegularizedShrinkNet
 from solvers.regression.sparse_design import SparseDesign
 
@@ -57,6 +58,20 @@ class Evaluation(ABC):
     @abstractmethod
     def gap(self, B: Array, radii: Array) -> float:
         """Duality gap of group sparsity with ``radii (n_features,)`` at the evaluated ``B``, in the units of the loss."""
+
+    def dual_scale(self, radii: Array) -> float:
+        """The largest s in [0, 1] for which ``s residual`` is dual feasible."""
+        return dual_scale(self.gradient, radii)
+
+    @property
+    def feasible(self) -> bool:
+        """Whether ``residual`` satisfies the constraints that intercept and unpenalised columns put on a dual point."""
+        return True
+
+    @property
+    def diverges(self) -> bool:
+        """Whether the coefficients, multiplied by ever larger factors, lower the loss for ever."""
+        return False
 
     @property
     @abstractmethod

@@ -12,18 +12,19 @@ from solvers._compile import require_operations
 from solvers._parallel import single_threaded
 from solvers._progress import Callback, Monitor
 from solvers.errors import IncompatibleError, InputError
-from solvers.regression.answers import drive, finish, solve_one, warn_unless_certified
+from solvers.regression.answers import drive, finish, solve_one
 from solvers.regression.bridge_solver import BridgeSolver
 from solvers.regression.descent import minimise_by_sweeps
 from solvers.regression.fit import Fit
 from solvers.regression.group_solver import GroupSparsitySolver, SquaredGroupSolver
 from solvers.regression.links import LINKS
 from solvers.regression.logistic_problem import LogisticProblem
-from solvers.regression.logistic_solver import LogisticGroupSolver
+from solvers.regression.logistic_solver import LogisticBridgeSolver, LogisticGroupSolver
 from solvers.regression.penalties import GroupSparsity, Penalty, prox, subdiff_distance, value
 from solvers.regression.problem import Problem, check_features
 from solvers.regression.rows import row_norms
 from solvers.regression.shrinknet import RegularizedShrinkNet, ShrinkNet
+from solvers.regression.squared_bridge import SquaredBridgeSolver
 from solvers.regression.squared_problem import SquaredProblem
 from solvers.regression.states import GramState
 from solvers.results import Status
@@ -274,15 +275,30 @@ def refit(fit: Fit, X: Any, Y: Any = None, *, sample_weight: Any = None) -> Fit:
     """
     if not isinstance(fit, Fit):
         raise IncompatibleError(f"fit must be a Fit, as returned by solve, got {type(fit).__name__}")
-    problem = SquaredProblem.build(X, Y, fit_intercept=fit.fit_intercept, sample_weight=sample_weight, call="refit(fit, X, Y)")
+    problem = build_problem(
+        X,
+        Y,
+        fit.family,
+        fit_intercept=fit.fit_intercept,
+        sample_weight=sample_weight,
+        classes=fit.classes,
+        call="refit(fit, X, Y)",
+    )
     check_features(fit.coef.shape[1], problem)
-    monitor = Monitor(max_iter=1)
-    B = problem.least_squares(fit.support)
-    refitted = finish(problem, GroupSparsity(0.0), B, fit.certificate.tol, monitor, status=Status.CONVERGED, within=fit.support)
-    warn_unless_certified(refitted)
-    return refitted
+    tol, monitor = fit.certificate.tol, Monitor(max_iter=_REFIT_ROUNDS)
+    solver = solver_of(problem, GroupSparsity(0.0))
+    solver.start_from(problem.from_coef(fit.coef))
+
+    def run() -> Status:
+        return solver.solve_within(fit.support, tol, monitor)
+
+    def result(status: Status | None) -> Fit:
+        return finish(problem, GroupSparsity(0.0), solver.B, tol, monitor, status=status, within=fit.support)
+
+    return drive(run, monitor, result)
 
 
+_REFIT_ROUNDS = 1000
 LOSSES = ("squared", *LINKS)
 KNOWN_PENALTIES = (GroupSparsity, RegularizedShrinkNet, ShrinkNet)
 
@@ -311,12 +327,13 @@ def build_problem(
 def solver_of(problem: SquaredProblem | LogisticProblem, penalty: Penalty, n_lams: int = 1) -> GroupSparsitySolver | BridgeSolver:
     """The solver of one of `KNOWN_PENALTIES`."""
     reduced = penalty.reduced() if isinstance(penalty, ShrinkNet) else penalty
+    assert isinstance(reduced, (GroupSparsity, RegularizedShrinkNet))
     if isinstance(problem, LogisticProblem):
-        assert isinstance(reduced, GroupSparsity)
+        if isinstance(reduced, RegularizedShrinkNet):
+            return LogisticBridgeSolver(problem, reduced, n_lams)
         return LogisticGroupSolver(problem, reduced, n_lams)
     if isinstance(reduced, RegularizedShrinkNet):
-        return BridgeSolver(problem, reduced, n_lams)
-    assert isinstance(reduced, GroupSparsity)
+        return SquaredBridgeSolver(problem, reduced, n_lams)
     return SquaredGroupSolver(problem, reduced, n_lams)
 
 

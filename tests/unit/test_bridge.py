@@ -14,10 +14,10 @@ from hypothesis.extra.numpy import arrays
 from solvers import GroupSparsity, RegularizedShrinkNet, ShrinkNet, prox, subdiff_distance, value
 from solvers._progress import Monitor
 from solvers.regression.bridge import OneBridgeKernel, PowerBridgeKernel, TwoBridgeKernel, bridge_kernel
-from solvers.regression.bridge_solver import BridgeSolver
 from solvers.regression.curvature import BridgeCurvature
 from solvers.regression.newton import newton_direction
 from solvers.regression.polish import polish
+from solvers.regression.squared_bridge import SquaredBridgeSolver
 from solvers.regression.squared_problem import SquaredProblem
 from solvers.regression.states import GramState, sweep
 from solvers.regression.stationarity import block_distance, penalty_value
@@ -629,7 +629,7 @@ def test_the_best_of_several_starts_is_kept() -> None:
     y = X @ np.array([[1.0], [-1.0]])
     penalty = RegularizedShrinkNet(1.0, 0.1)
     problem = SquaredProblem.build(X, y, fit_intercept=False)
-    solver = BridgeSolver(problem, penalty)
+    solver = SquaredBridgeSolver(problem, penalty)
     mu = solver.strengths(2.0 * solver.lambda_max())
     pair, zero = np.array([[1.0], [-1.0]]), np.zeros((2, 1))
     for starts in ([pair, zero], [zero, pair], [zero, pair, zero]):
