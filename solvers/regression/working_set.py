@@ -26,13 +26,9 @@ def prefers_full_gram(problem: Problem, n_lams: int) -> bool:
 class FullGram:
     """All penalised columns, always; their Gram matrix is formed once."""
 
-    def __init__(self, problem: SquaredProblem, penalised: Indices, free_basis: Array | None) -> None:
+    def __init__(self, problem: SquaredProblem, penalised: Indices, free: Indices = NOTHING) -> None:
         self.penalised = penalised
-        self.Q = problem.gram
-        if free_basis is None:
-            return
-        self.Q = problem.gram[np.ix_(penalised, penalised)]
-        _project_out(self.Q, matmul(free_basis.T, problem.design.columns(penalised)) / np.sqrt(problem.design.total))
+        self.Q = problem.projected_gram(penalised, free)
 
     def start(self, B: Array, scores: Array, strong: float) -> Indices:
         """The columns to begin a new lam with."""
@@ -132,15 +128,6 @@ _COLUMNS_PER_SAMPLE = 2
 
 _DEPENDENT = 1e-24
 """A column whose squared length falls below this share when the unpenalised columns are projected out lies in their span."""
-
-
-def _project_out(Q: Array, C: Array) -> None:
-    """``Q -= C'C`` in place; columns that vanish to rounding become exactly zero."""
-    original = np.diag(Q).copy()
-    Q -= matmul(C.T, C)
-    vanished = np.diag(Q) <= 1e-13 * original
-    Q[vanished, :] = 0.0
-    Q[:, vanished] = 0.0
 
 
 def scores_of(gradient: Array, radii: Array) -> Array:
