@@ -43,6 +43,7 @@ _HOME = {
     "solvers.regression.certify": ["certify"],
     "solvers.regression.fit": ["Fit"],
     "solvers.regression.global_search": ["GlobalCertificate"],
+    "solvers.regression.gram": ["Gram"],
     "solvers.regression.path": ["Path", "solve_path"],
     "solvers.regression.shrinknet": ["Factors", "RegularizedShrinkNet", "ShrinkNet"],
     "solvers.regression.solver": ["lambda_max", "lambda_zero", "refit", "solve"],
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from solvers.regression.certify import certify as certify
     from solvers.regression.fit import Fit as Fit
     from solvers.regression.global_search import GlobalCertificate as GlobalCertificate
+    from solvers.regression.gram import Gram as Gram
     from solvers.regression.path import Path as Path
     from solvers.regression.path import solve_path as solve_path
     from solvers.regression.penalties import GroupSparsity as GroupSparsity

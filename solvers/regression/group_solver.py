@@ -161,7 +161,6 @@ class SquaredGroupSolver(GroupSparsitySolver):
     def __init__(self, problem: SquaredProblem, penalty: GroupSparsity, n_lams: int = 1) -> None:
         super().__init__(problem, penalty, n_lams)
         self._squared = problem
-        self.space = problem.space(self.free)
 
     @property
     def problem(self) -> SquaredProblem:
@@ -169,9 +168,10 @@ class SquaredGroupSolver(GroupSparsitySolver):
 
     @cached_property
     def columns(self) -> FullGram | WorkingSets:
-        full = prefers_full_gram(*self.problem.design.shape, self.problem.n_targets, self.n_lams)
-        basis = None if self.space is None else self.space.basis
-        return (FullGram if full else WorkingSets)(self.problem, self.penalised, basis)
+        if prefers_full_gram(self.problem, self.n_lams):
+            return FullGram(self.problem, self.penalised, self.free)
+        space = self.problem.space(self.free)
+        return WorkingSets(self.problem, self.penalised, None if space is None else space.basis)
 
     def evaluate(self) -> Evaluation:
         if self.at is None:
@@ -184,16 +184,9 @@ class SquaredGroupSolver(GroupSparsitySolver):
         return self.columns.state(chosen, self.B, at)
 
     def fit_free(self) -> None:
-        if self.space is None:
-            return
-        self.B[self.free] = 0.0
-        self.B[self.free] = self.space.solve(self._residual())
-        self.B[self.free] += self.space.correct(self._residual())
+        self.problem.fit_free(self.B, self.free)
 
     def solve_within(self, within: Indices, tol: float, monitor: Monitor) -> Status:
         """Minimum-norm least squares."""
         self.start_from(self.problem.least_squares(within))
         return Status.CONVERGED
-
-    def _residual(self) -> Array:
-        return self.problem.targets - self.problem.design.predict(self.B)

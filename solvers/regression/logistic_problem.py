@@ -16,7 +16,7 @@ from solvers.regression.duality import entropy_gap
 from solvers.regression.labels import Labels, as_classes, as_yes_no
 from solvers.regression.least_squares import ColumnSpace
 from solvers.regression.links import LINKS, Link, Prediction
-from solvers.regression.problem import NOTHING, Evaluation, Indices, Inputs, Problem
+from solvers.regression.problem import NOTHING, Evaluation, Indices, Inputs, Options, Problem
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -120,20 +120,13 @@ class LogisticProblem(Problem):
         X: Any,
         Y: Any,
         loss: str,
-        *,
-        fit_intercept: bool,
-        sample_weight: Any = None,
-        rescale: bool = True,
-        classes: np.ndarray[Any, Any] | None = None,
+        options: Options,
         call: str = "solve(X, Y, penalty)",
     ) -> LogisticProblem:
-        """Check the caller's data and bring it into canonical form; see `SquaredProblem.build`.
-
-        ``classes`` are those of an earlier fit.
-        """
-        inputs = Inputs.build(X, Y, fit_intercept=fit_intercept, sample_weight=sample_weight, rescale=rescale, call=call)
+        """Check the caller's data and bring it into canonical form; see `SquaredProblem.build`."""
+        inputs = Inputs.build(X, Y, call=call, options=options)
         n_samples, weights = inputs.design.shape[0], inputs.weights
-        labels = as_classes(Y, n_samples, classes) if loss == "multinomial" else as_yes_no(Y, n_samples)
+        labels = as_classes(Y, n_samples, options.classes) if loss == "multinomial" else as_yes_no(Y, n_samples)
         counted = labels.Y[weights > 0]
         varies = counted.any(axis=0)
         if loss == "multinomial":
@@ -155,6 +148,7 @@ class LogisticProblem(Problem):
             y_scale=1.0,
             null_loss=null_loss,
             is_vector=labels.is_vector,
+            scales=inputs.scales,
             link=link,
             Y=one_hot,
             frequencies=frequencies,
@@ -284,9 +278,9 @@ class LogisticProblem(Problem):
         shift[self.observed] += self.mean_prediction(B)
         return shift
 
-    def to_coef(self, B: Array) -> Array:
+    def to_penalised(self, B: Array) -> Array:
         coef = np.zeros(self.coef_shape)
-        coef[self.observed] = super().to_coef(B)
+        coef[self.observed] = super().to_penalised(B)
         return coef
 
     def from_coef(self, coef: Array) -> Array:
