@@ -24,7 +24,7 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 AUTO_SHARE = 0.1
 """``lam="auto"`` penalises with this share of the strength that removes every input."""
 
-SPARSE: bool | list[str] = False
+SPARSE = ["csr", "csc"]
 """The sparse formats in which X is accepted."""
 
 FLOATS = [np.float64, np.float32]
@@ -60,6 +60,7 @@ class Estimator(BaseEstimator, ABC):
 
     weights: Sequence[float] | Array | None
     fit_intercept: bool
+    standardize: bool
     tol: float
     max_iter: int
     time_limit: float | None
@@ -69,8 +70,8 @@ class Estimator(BaseEstimator, ABC):
 
         Parameters
         ----------
-        X : array_like (n_samples, n_features)
-            Inputs.
+        X : array_like or sparse (n_samples, n_features)
+            Inputs; also data frames of pandas and polars.
         y : array_like (n_samples,) or (n_samples, n_outputs)
             What is to be predicted.
         sample_weight : array_like (n_samples,), optional
@@ -104,7 +105,7 @@ class Estimator(BaseEstimator, ABC):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = bool(SPARSE)
+        tags.input_tags.sparse = True
         return tags
 
     @property
@@ -130,7 +131,7 @@ class Estimator(BaseEstimator, ABC):
 
     def _problem(self) -> dict[str, Any]:
         """Keyword arguments that say what is minimised, the same for `solve`, `solve_path` and `lambda_max`."""
-        return {"loss": self._family, "fit_intercept": self.fit_intercept}
+        return {"loss": self._family, "fit_intercept": self.fit_intercept, "standardize": self.standardize}
 
     def _effort(self) -> dict[str, Any]:
         """Keyword arguments of `solve` and `solve_path` that say how hard to try."""

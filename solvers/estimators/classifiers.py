@@ -152,6 +152,8 @@ class GroupSparsityClassifier(GroupSparse, AtOneStrength, Classifier):
         Non-negative weight ``w_j`` of each input; 0 leaves one unpenalised; all one where omitted.
     fit_intercept : bool
         Whether to fit an intercept; it is never penalised.
+    standardize : bool
+        Whether the penalty acts on the coefficients of columns divided by their standard deviation; ``coef_`` is for X as given.
     tol : float
         Stop once the duality gap is at most ``tol`` times the loss of the intercept-only model. Newton steps make the default
         nearly as cheap as 1e-6, and it fixes seven digits of the probabilities, as scikit-learn's checks ask.
@@ -191,8 +193,7 @@ class GroupSparsityClassifier(GroupSparse, AtOneStrength, Classifier):
 
     Notes
     -----
-    The penalty compares coefficients: inputs of different units should be standardised first
-    (``make_pipeline(StandardScaler(), GroupSparsityClassifier())``).
+    The penalty compares coefficients: for inputs of different units write ``standardize=True``.
 
     Examples
     --------
@@ -218,6 +219,7 @@ class GroupSparsityClassifier(GroupSparse, AtOneStrength, Classifier):
         class_weight: ClassWeight = None,
         weights: Sequence[float] | Array | None = None,
         fit_intercept: bool = True,
+        standardize: bool = False,
         tol: float = 1e-10,
         max_iter: int = 10_000,
         time_limit: float | None = None,
@@ -228,6 +230,7 @@ class GroupSparsityClassifier(GroupSparse, AtOneStrength, Classifier):
         self.class_weight = class_weight
         self.weights = weights
         self.fit_intercept = fit_intercept
+        self.standardize = standardize
         self.tol = tol
         self.max_iter = max_iter
         self.time_limit = time_limit
@@ -251,7 +254,7 @@ class ShrinkNetClassifier(Shrinking, AtOneStrength, Classifier):
         Exponent, positive: 2 removes inputs, 1 also single entries inside the inputs that stay.
     weights : array_like (n_features,), optional
         Positive weight ``w_j`` of each ``|beta_j|``; all one where omitted.
-    loss, class_weight, fit_intercept, tol, max_iter, time_limit, random_state
+    loss, class_weight, fit_intercept, standardize, tol, max_iter, time_limit, random_state
         As in `GroupSparsityClassifier`.
 
     Attributes
@@ -286,6 +289,7 @@ class ShrinkNetClassifier(Shrinking, AtOneStrength, Classifier):
         class_weight: ClassWeight = None,
         weights: Sequence[float] | Array | None = None,
         fit_intercept: bool = True,
+        standardize: bool = False,
         tol: float = 1e-10,
         max_iter: int = 10_000,
         time_limit: float | None = None,
@@ -298,6 +302,7 @@ class ShrinkNetClassifier(Shrinking, AtOneStrength, Classifier):
         self.class_weight = class_weight
         self.weights = weights
         self.fit_intercept = fit_intercept
+        self.standardize = standardize
         self.tol = tol
         self.max_iter = max_iter
         self.time_limit = time_limit
@@ -317,7 +322,7 @@ class GroupSparsityClassifierCV(GroupSparse, AlongAPath, Classifier):
         As in `GroupSparsityRegressorCV`.
     cv : int, splitter or iterable
         As in `GroupSparsityRegressorCV`; a number of folds means stratified ones where each sample has one label.
-    loss, weights, fit_intercept, tol
+    loss, weights, fit_intercept, standardize, tol
         As in `GroupSparsityClassifier`.
     class_weight : dict from labels to weights, "balanced" or None
         As in `GroupSparsityClassifier`; computed once, from all the data, it counts in training and in the held-out loss, as a
@@ -354,6 +359,7 @@ class GroupSparsityClassifierCV(GroupSparse, AlongAPath, Classifier):
         class_weight: ClassWeight = None,
         weights: Sequence[float] | Array | None = None,
         fit_intercept: bool = True,
+        standardize: bool = False,
         tol: float = 1e-10,
         max_iter: int = 10_000,
         time_limit: float | None = None,
@@ -368,6 +374,7 @@ class GroupSparsityClassifierCV(GroupSparse, AlongAPath, Classifier):
         self.class_weight = class_weight
         self.weights = weights
         self.fit_intercept = fit_intercept
+        self.standardize = standardize
         self.tol = tol
         self.max_iter = max_iter
         self.time_limit = time_limit
@@ -383,7 +390,7 @@ class ShrinkNetClassifierCV(Shrinking, AlongAPath, Classifier):
         As in `ShrinkNetClassifier`; only ``lam**p * lam2`` matters for ``coef_``, so that one lam2 is enough.
     lam_ratio : float
         Smallest over largest strength of the equivalent penalty on ``coef_``, as in `solve_path`.
-    lams, n_lams, cv, selection, loss, class_weight, weights, fit_intercept, tol, max_iter, time_limit, n_jobs
+    lams, n_lams, cv, selection, loss, class_weight, weights, fit_intercept, standardize, tol, max_iter, time_limit, n_jobs
         As in `GroupSparsityClassifierCV`.
 
     Attributes
@@ -417,6 +424,7 @@ class ShrinkNetClassifierCV(Shrinking, AlongAPath, Classifier):
         class_weight: ClassWeight = None,
         weights: Sequence[float] | Array | None = None,
         fit_intercept: bool = True,
+        standardize: bool = False,
         tol: float = 1e-10,
         max_iter: int = 10_000,
         time_limit: float | None = None,
@@ -433,6 +441,7 @@ class ShrinkNetClassifierCV(Shrinking, AlongAPath, Classifier):
         self.class_weight = class_weight
         self.weights = weights
         self.fit_intercept = fit_intercept
+        self.standardize = standardize
         self.tol = tol
         self.max_iter = max_iter
         self.time_limit = time_limit

@@ -16,6 +16,7 @@ from solvers._parallel import single_threaded
 from solvers.errors import InputError
 from solvers.estimators.base import Data, Estimator
 from solvers.regression.fit import Fit
+from solvers.regression.gram import Gram
 from solvers.regression.path import Path, solve_path
 from solvers.regression.penalties import Penalty
 from solvers.results import Limit
@@ -45,8 +46,13 @@ class AlongAPath(Estimator):
         penalty = self._penalty(1.0)
         grid = {"lams": self.lams, "n_lams": self.n_lams, "lam_ratio": self.lam_ratio}
         path = _path(data.X, data.Y, penalty, sample_weight=data.weights, **grid, **options)
-        held_out: Any = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(fold_losses)(data, train, test, penalty, path.lams, options) for train, test in folds
+        run = Parallel(n_jobs=self.n_jobs, prefer="threads")
+        grams: Any = [None] * len(folds)
+        if options["loss"] == "squared" and grams_pay(data, folds):
+            grams = run(delayed(gram_of)(data, test) for _, test in folds)
+        held_out: Any = run(
+            delayed(fold_losses)(data, train, test, penalty, path.lams, options, others(grams, fold))
+            for fold, (train, test) in enumerate(folds)
         )
         # A time limit may have cut some of the paths short.
         n_common = min(map(len, held_out))
@@ -66,13 +72,15 @@ class AlongAPath(Estimator):
 
 
 @single_threaded
-def fold_losses(data: Data, train: Indices, test: Indices, penalty: Penalty, lams: Array, options: dict[str, Any]) -> Array:
-    """Held-out loss for each lam that the training path reached, (n_reached,).
+def fold_losses(
+    data: Data, train: Indices, test: Indices, penalty: Penalty, lams: Array, options: dict[str, Any], grams: list[Gram]
+) -> Array:
+    """Held-out loss for each lam that the training path reached, (n_reached,); ``grams``, if any, are those of the other folds.
 
     Linear algebra runs in one thread here, whatever runs beside it: rounding, and with it the choice, does not depend on
     ``n_jobs``.
     """
-    path = training_path(data, train, penalty, lams, options)
+    path = training_path(data, train, penalty, lams, options, grams)
     X, outputs = data.X[test], data.outputs[test]
     weights = np.ones(len(test)) if data.weights is None else data.weights[test]
     total = float(np.sum(weights)) or 1.0
@@ -80,10 +88,40 @@ def fold_losses(data: Data, train: Indices, test: Indices, penalty: Penalty, lam
     return np.array([float(np.sum(weights[:, np.newaxis] * loss(predictor(fit, X), outputs))) / total for fit in path.fits])
 
 
-def training_path(data: Data, train: Indices, penalty: Penalty, lams: Array, options: dict[str, Any]) -> Path:
+def training_path(data: Data, train: Indices, penalty: Penalty, lams: Array, options: dict[str, Any], grams: list[Gram]) -> Path:
     """The path of one fold's training part, on the values of lam that all folds share."""
+    if grams:
+        return _path(Gram.merged(grams), penalty=penalty, lams=lams, **options)
     weights = None if data.weights is None else data.weights[train]
     return _path(data.X[train], data.outputs[train], penalty, sample_weight=weights, lams=lams, **options)
+
+
+def grams_pay(data: Data, folds: list[tuple[Indices, Indices]]) -> bool:
+    """Whether each fold is trained on all the others, and the Gram matrices of all folds together are no larger than X.
+
+    Each row of X is then read by one Gram, not by all paths but one.
+    """
+    n_samples, n_features = data.X.shape
+    if len(folds) * n_features > n_samples:
+        return False
+    tests = np.concatenate([test for _, test in folds])
+    partition = len(tests) == n_samples and len(np.unique(tests)) == n_samples
+    return (
+        partition
+        and all(len(np.union1d(train, test)) == len(train) + len(test) == n_samples for train, test in folds)
+        and all(fold_weight(data, test) > 0 for _, test in folds)
+    )
+
+
+@single_threaded
+def gram_of(data: Data, rows: Indices) -> Gram:
+    """The Gram of some rows."""
+    return Gram.from_blocks([(data.X[rows], data.outputs[rows], None if data.weights is None else data.weights[rows])])
+
+
+def others(grams: list[Gram | None], fold: int) -> list[Gram]:
+    """The Grams of all folds but one; none where there are none."""
+    return [gram for index, gram in enumerate(grams) if gram is not None and index != fold]
 
 
 def _path(*arguments: Any, **keywords: Any) -> Path:

@@ -60,6 +60,8 @@ class GroupSparsityRegressor(GroupSparse, AtOneStrength, Regressor):
         Non-negative weight ``w_j`` of each input; 0 leaves one unpenalised; all one where omitted.
     fit_intercept : bool
         Whether to fit an intercept; it is never penalised.
+    standardize : bool
+        Whether the penalty acts on the coefficients of columns divided by their standard deviation; ``coef_`` is for X as given.
     tol : float
         Stop once the duality gap is at most ``tol`` times the loss of the intercept-only model.
     max_iter : int
@@ -93,8 +95,8 @@ class GroupSparsityRegressor(GroupSparse, AtOneStrength, Regressor):
 
     Notes
     -----
-    The penalty compares coefficients: inputs of different units should be standardised first
-    (``make_pipeline(StandardScaler(), GroupSparsityRegressor())``). To select inputs in a pipeline, write
+    The penalty compares coefficients: for inputs of different units write ``standardize=True``. To select inputs in a pipeline,
+    write
     ``SelectFromModel(GroupSparsityRegressor(), threshold=1e-12)``: scikit-learn's default threshold is the mean of ``|coef_|``,
     and one of 0 keeps everything.
 
@@ -119,6 +121,7 @@ class GroupSparsityRegressor(GroupSparse, AtOneStrength, Regressor):
         *,
         weights: Sequence[float] | Array | None = None,
         fit_intercept: bool = True,
+        standardize: bool = False,
         tol: float = 1e-6,
         max_iter: int = 10_000,
         time_limit: float | None = None,
@@ -127,6 +130,7 @@ class GroupSparsityRegressor(GroupSparse, AtOneStrength, Regressor):
         self.lam = lam
         self.weights = weights
         self.fit_intercept = fit_intercept
+        self.standardize = standardize
         self.tol = tol
         self.max_iter = max_iter
         self.time_limit = time_limit
@@ -150,7 +154,7 @@ class ShrinkNetRegressor(Shrinking, AtOneStrength, Regressor):
         Exponent, positive: 2 removes inputs, 1 also single entries inside the inputs that stay.
     weights : array_like (n_features,), optional
         Positive weight ``w_j`` of each ``|beta_j|``; all one where omitted.
-    fit_intercept, tol, max_iter, time_limit, random_state
+    fit_intercept, standardize, tol, max_iter, time_limit, random_state
         As in `GroupSparsityRegressor`.
 
     Attributes
@@ -186,6 +190,7 @@ class ShrinkNetRegressor(Shrinking, AtOneStrength, Regressor):
         *,
         weights: Sequence[float] | Array | None = None,
         fit_intercept: bool = True,
+        standardize: bool = False,
         tol: float = 1e-6,
         max_iter: int = 10_000,
         time_limit: float | None = None,
@@ -196,6 +201,7 @@ class ShrinkNetRegressor(Shrinking, AtOneStrength, Regressor):
         self.p = p
         self.weights = weights
         self.fit_intercept = fit_intercept
+        self.standardize = standardize
         self.tol = tol
         self.max_iter = max_iter
         self.time_limit = time_limit
@@ -225,7 +231,7 @@ class GroupSparsityRegressorCV(GroupSparse, AlongAPath, Regressor):
     n_jobs : int, optional
         Folds fitted at once, by joblib; in threads unless ``joblib.parallel_config`` says otherwise. The answer does not depend
         on it.
-    weights, fit_intercept, tol
+    weights, fit_intercept, standardize, tol
         As in `GroupSparsityRegressor`.
     max_iter : int
         Largest number of rounds for each lam.
@@ -280,6 +286,7 @@ class GroupSparsityRegressorCV(GroupSparse, AlongAPath, Regressor):
         selection: str = "min",
         weights: Sequence[float] | Array | None = None,
         fit_intercept: bool = True,
+        standardize: bool = False,
         tol: float = 1e-6,
         max_iter: int = 10_000,
         time_limit: float | None = None,
@@ -292,6 +299,7 @@ class GroupSparsityRegressorCV(GroupSparse, AlongAPath, Regressor):
         self.selection = selection
         self.weights = weights
         self.fit_intercept = fit_intercept
+        self.standardize = standardize
         self.tol = tol
         self.max_iter = max_iter
         self.time_limit = time_limit
@@ -307,7 +315,7 @@ class ShrinkNetRegressorCV(Shrinking, AlongAPath, Regressor):
         As in `ShrinkNetRegressor`; only ``lam**p * lam2`` matters for ``coef_``, so that one lam2 is enough.
     lam_ratio : float
         Smallest over largest strength of the equivalent penalty on ``coef_``, as in `solve_path`.
-    lams, n_lams, cv, selection, weights, fit_intercept, tol, max_iter, time_limit, n_jobs
+    lams, n_lams, cv, selection, weights, fit_intercept, standardize, tol, max_iter, time_limit, n_jobs
         As in `GroupSparsityRegressorCV`.
 
     Attributes
@@ -338,6 +346,7 @@ class ShrinkNetRegressorCV(Shrinking, AlongAPath, Regressor):
         selection: str = "min",
         weights: Sequence[float] | Array | None = None,
         fit_intercept: bool = True,
+        standardize: bool = False,
         tol: float = 1e-6,
         max_iter: int = 10_000,
         time_limit: float | None = None,
@@ -352,6 +361,7 @@ class ShrinkNetRegressorCV(Shrinking, AlongAPath, Regressor):
         self.selection = selection
         self.weights = weights
         self.fit_intercept = fit_intercept
+        self.standardize = standardize
         self.tol = tol
         self.max_iter = max_iter
         self.time_limit = time_limit
