@@ -26,6 +26,9 @@ from solvers import (
     Fit,
     Gram,
     GroupSparsity,
+    GroupSparsityClassifier,
+    GroupSparsityRegressor,
+    GroupSparsityRegressorCV,
     IncompatibleError,
     InputError,
     Limit,
@@ -572,6 +575,36 @@ OTHER_CALLS += [
 ]
 
 
+OTHER_CALLS += [
+    (lambda d: GroupSparsityRegressor("best").fit(d.X, d.Y), InputError, "lam must be a number or 'auto', got 'best'"),
+    (
+        lambda d: GroupSparsityRegressorCV(selection="best").fit(d.X, d.Y),
+        InputError,
+        "selection must be one of 'min', '1se', got 'best'",
+    ),
+    (
+        lambda d: GroupSparsityClassifier(loss="hinge").fit(d.X, d.Y[:, 0] > 0),
+        InputError,
+        "loss must be one of 'multinomial', 'logistic', got 'hinge'",
+    ),
+    (
+        lambda d: GroupSparsityClassifier(class_weight="even").fit(d.X, d.Y[:, 0] > 0),
+        InputError,
+        "class_weight must be None, 'balanced' or a dict from labels to weights, got 'even'",
+    ),
+    (
+        lambda d: GroupSparsityClassifier(loss="logistic", class_weight="balanced").fit(d.X, (d.Y > 0).astype(int)),
+        IncompatibleError,
+        "class_weight is for one label per sample, got y of shape (12, 2): write fit(X, y, sample_weight=...)",
+    ),
+    (
+        lambda d: GroupSparsityClassifier(class_weight={"b": 0}).fit(d.X, ["a", "b"] * 6),
+        InputError,
+        "y must have at least two classes with positive weight, got one class, ['a']: there is nothing",
+    ),
+]
+
+
 def reread(result: results.Record, d: SimpleNamespace, cls: type) -> Any:
     """What ``cls`` reads from the file that ``result`` writes."""
     result.save(d.folder / "result")
@@ -632,10 +665,14 @@ def test_right_input_is_taken_and_left_as_it_was(function, d, pristine):
 OURS = (InputError, IncompatibleError, MissingDependencyError, SolveError)
 
 
+def system_files() -> list[FilePath]:
+    return [path for system in ("regression", "estimators") for path in (PACKAGE / system).rglob("*.py")]
+
+
 def raise_statements() -> set[tuple[str, int, int]]:
     """File, first and last line of each statement of the library that raises one of the package's errors."""
     found = set()
-    for path in [*PACKAGE.glob("_*.py"), PACKAGE / "errors.py", PACKAGE / "results.py", *(PACKAGE / "regression").rglob("*.py")]:
+    for path in [*PACKAGE.glob("_*.py"), PACKAGE / "errors.py", PACKAGE / "results.py", *system_files()]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Raise) and any(
                 ast.unparse(node.exc or node).startswith(error.__name__ + "(") for error in OURS
