@@ -96,7 +96,8 @@ class Estimator(BaseEstimator, ABC):
         """
         data = self._check(X, y, sample_weight)
         self.result_ = self._solve(data)
-        self.n_iter_ = self.result_.n_iter
+        # scikit-learn asks for at least 1; zero is an answer without a round, and so may be a neighbour's on the path.
+        self.n_iter_ = max(self.result_.n_iter, 1)
         self._publish(self.result_)
         if self.result_.limit is Limit.INTERRUPT:
             # `solve` keeps its answer at Ctrl-C, and so does the estimator; but a search or a pipeline around it is to stop.

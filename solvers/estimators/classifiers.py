@@ -180,7 +180,7 @@ class GroupSparsityClassifier(GroupSparse, AtOneStrength, Classifier):
     lam_ : float
         The strength that was used.
     n_iter_ : int
-        Rounds of the solver.
+        Rounds of the solver, at least 1.
     n_features_in_ : int
         Number of inputs.
     feature_names_in_ : (n_features,) of str

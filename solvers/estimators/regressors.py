@@ -82,7 +82,7 @@ class GroupSparsityRegressor(GroupSparse, AtOneStrength, Regressor):
     lam_ : float
         The strength that was used.
     n_iter_ : int
-        Rounds of the solver.
+        Rounds of the solver, at least 1.
     n_features_in_ : int
         Number of inputs.
     feature_names_in_ : (n_features,) of str

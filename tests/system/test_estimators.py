@@ -22,10 +22,10 @@ CHECKED = [
     GroupSparsityClassifier(),
     GroupSparsityClassifier(loss="logistic"),
     ShrinkNetClassifier(),
-    GroupSparsityRegressorCV(n_lams=4, cv=2),
-    ShrinkNetRegressorCV(n_lams=3, cv=2),
-    GroupSparsityClassifierCV(n_lams=3, cv=2),
-    ShrinkNetClassifierCV(n_lams=2, cv=2),
+    GroupSparsityRegressorCV(n_lams=3, lam_ratio=0.1, cv=2),
+    ShrinkNetRegressorCV(n_lams=3, lam_ratio=0.1, cv=2),
+    GroupSparsityClassifierCV(n_lams=3, lam_ratio=0.1, cv=2),
+    ShrinkNetClassifierCV(n_lams=2, lam_ratio=0.1, cv=2),
 ]
 
 
