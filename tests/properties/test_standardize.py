@@ -45,7 +45,7 @@ def pair(p: Problem, form: str, tol: float = 1e-10) -> tuple[Fit, Fit, float]:
 @given(p=problems(ugly=UGLY))
 def test_the_objective_is_that_of_standardised_data(form: str, p: Problem) -> None:
     ours, theirs, lam = pair(p, form)
-    Z, deviations = standardised(p)
+    _, deviations = standardised(p)
     slack = 2e-10 * theirs.null_loss + 1e-13 * np.sum(p.Y**2)
     assert ours.certificate.holds
     assert abs(ours.objective - theirs.objective) <= slack
