@@ -221,10 +221,10 @@ class ScaledDesign(Design):
 
 
 def scale_gram(Q: Array, factors: Array) -> Array:
-    """``diag(factors) Q diag(factors)``, in place."""
+    """``diag(factors) Q diag(factors)``, in place, exactly symmetric."""
     Q *= factors[:, np.newaxis]
     Q *= factors
-    return Q
+    return mirror_lower(Q)
 
 
 _ROUGHNESS = 16.0 * float(np.finfo(np.float32).eps)
