@@ -1,10 +1,11 @@
-"""What the tests know about group sparsity, in plain NumPy and independent of the package."""
+"""What the tests know about the objectives, in plain NumPy and SciPy and independent of the package."""
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import entr, logsumexp
 
-from tests.strategies import Problem
+from tests.strategies import LabelProblem, Problem
 
 
 def centred(A: np.ndarray, p: Problem) -> np.ndarray:
@@ -56,3 +57,25 @@ def relative_gap(p: Problem, lam: float, coef: np.ndarray) -> float:
     primal = (R**2).sum() / (2 * n) + w @ np.linalg.norm(coef, axis=0)
     dual = ((Y**2).sum() - ((Y - theta) ** 2).sum()) / (2 * n)
     return float((primal - dual) / null_loss(p))
+
+
+def label_losses(p: LabelProblem, coef: np.ndarray, intercept: np.ndarray) -> np.ndarray:
+    """Negative log-likelihoods of the samples."""
+    Z = p.X @ coef.T + intercept
+    if p.loss == "multinomial":
+        return logsumexp(Z, axis=1) - np.sum(np.where(p.one_hot == 1, Z, 0.0), axis=1)
+    return np.sum(np.logaddexp(0.0, np.where(p.one_hot == 1, -Z, Z)), axis=1)
+
+
+def label_objective(p: LabelProblem, lam: float, coef: np.ndarray, intercept: np.ndarray) -> float:
+    """``1/n sum_i s_i loss_i + lam sum_j w_j ||coef_:j||``."""
+    s = p.row_weights
+    losses = np.where(s > 0, label_losses(p, coef, intercept), 0.0)
+    return float(s @ losses / s.sum()) + lam * float(p.group_weights @ np.linalg.norm(coef, axis=0))
+
+
+def entropy(p: LabelProblem, P: np.ndarray) -> np.ndarray:
+    """Of each row of probabilities: over the classes, or summed over independent targets."""
+    if p.loss == "multinomial":
+        return np.sum(entr(P), axis=1)
+    return np.sum(entr(P) + entr(1.0 - P), axis=1)

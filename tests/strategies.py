@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from hypothesis import event
+from hypothesis import assume, event
 from hypothesis import strategies as st
 
 TALLY: dict[str, tuple[int, int]] = {}
@@ -181,6 +181,60 @@ def problems(draw: st.DrawFn, *, ugly: tuple[str, ...] = tuple(UGLY), max_ugly: 
     problem = replace(problem, labels=problem.labels + tuple(name for name, holds in shapes.items() if holds))
     _count(problem)
     return problem
+
+
+@dataclass(frozen=True)
+class LabelProblem(Problem):
+    """A classification problem: ``Y`` is what the caller passes, ``one_hot`` the same as zeros and ones."""
+
+    loss: str = "multinomial"
+    one_hot: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+
+    def data(self) -> dict[str, object]:
+        return {**super().data(), "loss": self.loss}
+
+
+_COLUMNS = tuple(name for name in UGLY if not name.endswith(("targets", "target", "exact fit")))
+
+
+@st.composite
+def label_problems(
+    draw: st.DrawFn, *, ugly: tuple[str, ...] = _COLUMNS, losses: tuple[str, ...] = ("multinomial", "logistic")
+) -> LabelProblem:
+    """Labels for the inputs of `problems`: random, separable, or rare; some classes or targets without a sample."""
+    base = draw(problems(ugly=tuple(name for name in ugly if name in _COLUMNS)))
+    counted = np.flatnonzero(base.row_weights > 0)
+    assume(len(counted) >= 2)
+    loss, n_targets = draw(st.sampled_from(losses)), draw(st.integers(2, 4))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    kind = draw(st.sampled_from(["random", "separable", "rare"]))
+    scores = rng.standard_normal((len(base.X), n_targets))
+    if kind == "separable":
+        size = np.maximum(np.max(np.abs(base.X), axis=0), 1e-300)
+        scores = (base.X / size) @ rng.standard_normal((base.X.shape[1], n_targets))
+    if kind == "rare":
+        scores[:, 0] += 5.0
+    if loss == "multinomial":
+        labels = np.argmax(scores, axis=1)
+        labels[counted[0]], labels[counted[1]] = 0, 1
+        one_hot = np.eye(n_targets)[labels]
+        Y = one_hot if draw(st.booleans()) else labels
+    else:
+        n_targets = draw(st.integers(1, n_targets))
+        one_hot = (scores[:, :n_targets] > 0).astype(float)
+        one_hot[counted[0], 0], one_hot[counted[1], 0] = 0.0, 1.0
+        Y = one_hot
+    seen = one_hot[counted]
+    labels = base.labels + tuple(
+        name
+        for name, holds in {
+            kind: kind != "random",
+            "absent outcome": not np.all(seen.any(axis=0) & (loss == "multinomial" or ~seen.all(axis=0))),
+        }.items()
+        if holds
+    )
+    fields = {**vars(base), "Y": Y, "labels": labels}
+    return LabelProblem(**fields, loss=loss, one_hot=one_hot)
 
 
 def _with_column(p: Problem, j: int, column: np.ndarray) -> Problem:

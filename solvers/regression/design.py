@@ -41,7 +41,8 @@ def row_blocks(n_samples: int, n_features: int) -> Iterator[slice]:
 def contiguous_blocks(X: Array) -> Iterator[tuple[slice, slice]]:
     """Rows and columns of blocks of about `_BLOCK_ENTRIES` entries, cut along the memory order of ``X``."""
     n_samples, n_features = X.shape
-    if X.flags.c_contiguous:
+    # What is converted is cut into row blocks in any case: blocks of whole columns have no bounded size.
+    if X.flags.c_contiguous or X.dtype != np.float64:
         yield from ((rows, slice(None)) for rows in row_blocks(n_samples, n_features))
     else:
         yield from ((slice(None), columns) for columns in row_blocks(n_features, n_samples))
@@ -99,6 +100,10 @@ class Design(ABC):
     @abstractmethod
     def gram(self) -> Array:
         """``Q = Xs' Xs / n``, C-ordered."""
+
+    def rough_gram(self) -> Array | None:
+        """A cheaper Gram matrix, positive definite and right to some 1e-6 of its diagonal; None where there is none."""
+        return None
 
     @abstractmethod
     def prefers_gram(self, n_targets: int, n_lams: int) -> bool:
@@ -207,16 +212,26 @@ class ScaledDesign(Design):
     def gram(self) -> Array:
         return scale_gram(self.base.gram(), self.factors)
 
+    def rough_gram(self) -> Array | None:
+        Q = self.base.rough_gram()
+        return None if Q is None else scale_gram(Q, self.factors)
+
     def prefers_gram(self, n_targets: int, n_lams: int) -> bool:
         return self.base.prefers_gram(n_targets, n_lams)
 
 
 def scale_gram(Q: Array, factors: Array) -> Array:
-    """``diag(factors) Q diag(factors)``, in place."""
+    """``diag(factors) Q diag(factors)``, in place, exactly symmetric."""
     Q *= factors[:, np.newaxis]
     Q *= factors
-    return Q
+    return mirror_lower(Q)
 
+
+_ROUGHNESS = 16.0 * float(np.finfo(np.float32).eps)
+"""Added to the diagonal of a float32 Gram matrix, relative: more than its errors, so that it stays positive definite."""
+
+_ROUGH_BLOCKS = 8
+"""Row blocks whose products are summed in float32."""
 
 _GRAM_BYTES = 2**30
 """Memory a full Gram matrix may take."""
@@ -343,6 +358,30 @@ class DenseDesign(Design):
     def gram(self) -> Array:
         rows = row_blocks(*self.shape)
         return gram_of_rows(((self.X[r] - self.means, self.root_weights[r]) for r in rows), self.shape[1], self)
+
+    def rough_gram(self) -> Array | None:
+        """Products in float32 where X is that, half the time; summed over row blocks in float64."""
+        if self.centre_first or self.X.dtype != np.float32:
+            return None
+        n_features = self.shape[1]
+        Q: Array = np.zeros((n_features, n_features))
+        part: Any = np.zeros((n_features, n_features), np.float32)
+        means, roots = self.means.astype(np.float32), self.root_weights.astype(np.float32)
+        for number, rows in enumerate(row_blocks(*self.shape)):
+            block = self.X[rows] - means
+            if self.weighted:
+                block *= roots[rows, np.newaxis]
+            if number % _ROUGH_BLOCKS == 0:
+                Q += part
+                part[...] = 0.0
+            add_gram(block, into=part)
+        Q += part
+        Q /= self.total
+        mirror_lower(Q)
+        Q[self.constant, :] = 0.0
+        Q[:, self.constant] = 0.0
+        Q.flat[:: n_features + 1] *= 1.0 + _ROUGHNESS
+        return Q
 
     def prefers_gram(self, n_targets: int, n_lams: int) -> bool:
         return dense_gram_pays(*self.shape, n_targets, n_lams)

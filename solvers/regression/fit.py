@@ -10,6 +10,7 @@ from scipy.special import expit, softmax
 
 from solvers._arrays import as_inputs, as_number
 from solvers.errors import IncompatibleError, InputError
+from solvers.regression.design import row_blocks
 from solvers.regression.penalties import Penalty
 from solvers.regression.shrinknet import ShrinkNet
 from solvers.results import Certificate, Limit, Record, Status, saveable
@@ -141,7 +142,10 @@ class Fit(Record):
         X = as_inputs(X)
         if X.shape[1] != self.coef.shape[1]:
             raise InputError(f"X must have {self.coef.shape[1]} columns, as in the fit, got {X.shape[1]}")
-        values = X @ self.coef.T + self.intercept
+        if X.dtype == np.float32:
+            values = np.concatenate([X[rows] @ self.coef.T for rows in row_blocks(*X.shape)]) + self.intercept
+        else:
+            values = X @ self.coef.T + self.intercept
         return values[:, 0] if self.is_vector and self.classes is None else values
 
     def predict(self, X: Any) -> np.ndarray[Any, Any]:

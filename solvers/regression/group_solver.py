@@ -27,6 +27,9 @@ _INNER_SHARE = 0.5
 
 _FRUITLESS = 3
 
+_SLOW = 0.1
+"""A correction in a rough model that leaves more than this share of the gap is the last one there."""
+
 _ROUNDING = 32.0 * np.finfo(float).eps
 
 _ROUGH = 0.1
@@ -75,6 +78,10 @@ class GroupSparsitySolver(ABC):
     def fit_free(self) -> None:
         """Fit the unpenalised columns to what the others leave."""
 
+    def sharpen(self) -> bool:
+        """Replace a rough model by an exact one; False if it is exact."""
+        return False
+
     @abstractmethod
     def solve_within(self, within: Indices, tol: float, monitor: Monitor) -> Status:
         """Minimise the loss alone over the columns ``within``, the others being zero."""
@@ -122,7 +129,7 @@ class GroupSparsitySolver(ABC):
         self.lam = lam
         scores = scores_of(self.evaluate().gradient, radii)
         chosen = self.columns.start(self.B, scores, strong)
-        best, best_B, fruitless, seen = np.inf, self.B, 0, -1
+        best, best_B, fruitless, seen, last = np.inf, self.B, 0, -1, np.inf
         while True:
             certificate = self._certificate(penalty, tol)
             if certificate.gap <= tol:
@@ -130,6 +137,11 @@ class GroupSparsitySolver(ABC):
             fruitless = fruitless + 1 if len(chosen) == seen and certificate.gap > 0.5 * best else 0
             if certificate.gap < best:
                 best, best_B = certificate.gap, self.B.copy()
+            if certificate.gap > _SLOW * last and self.sharpen():
+                self.start_from(best_B)
+                last, fruitless = np.inf, 0
+                continue
+            last = certificate.gap
             if fruitless == _FRUITLESS:
                 self.start_from(best_B)
                 return Status.CONVERGED
@@ -169,7 +181,7 @@ class SquaredGroupSolver(GroupSparsitySolver):
     @cached_property
     def columns(self) -> FullGram | WorkingSets:
         if prefers_full_gram(self.problem, self.n_lams):
-            return FullGram(self.problem, self.penalised, self.free)
+            return FullGram(self.problem, self.penalised, self.free, rough=True)
         space = self.problem.space(self.free)
         return WorkingSets(self.problem, self.penalised, None if space is None else space.basis)
 
@@ -182,6 +194,13 @@ class SquaredGroupSolver(GroupSparsitySolver):
         at = self.evaluate()
         assert isinstance(at, SquaredEvaluation)
         return self.columns.state(chosen, self.B, at)
+
+    def sharpen(self) -> bool:
+        columns = self.columns
+        if not isinstance(columns, FullGram) or not columns.rough:
+            return False
+        self.columns = FullGram(self.problem, self.penalised, self.free)
+        return True
 
     def fit_free(self) -> None:
         self.problem.fit_free(self.B, self.free)

@@ -61,6 +61,10 @@ class Link(Protocol):
         """``KL(p_i + excess_i || p_i)`` of each sample, (n,)."""
         ...
 
+    def missed(self, R: Array) -> Array:
+        """How far a prediction is from its label: of a sample, (n, 1), or of each of its targets, (n, K)."""
+        ...
+
     def centred(self, V: Array) -> Array:
         """``V (m, K)`` without what lies in the kernel of every ``H_i``."""
         ...
@@ -196,6 +200,9 @@ class Softmax:
         logs = Z - largest - np.log(np.sum(np.exp(Z - largest), axis=1, keepdims=True))
         return np.sum(_entropy_terms(logs, P, excess), axis=1)
 
+    def missed(self, R: Array) -> Array:
+        return np.max(np.abs(R), axis=1, keepdims=True)
+
     def centred(self, V: Array) -> Array:
         return V - np.mean(V, axis=1, keepdims=True)
 
@@ -262,6 +269,9 @@ class Sigmoid:
         tail = np.log1p(np.exp(-np.abs(Z)))
         yes, no = np.minimum(Z, 0.0) - tail, np.minimum(-Z, 0.0) - tail
         return np.sum(_entropy_terms(yes, P, excess) + _entropy_terms(no, np.exp(no), -excess), axis=1)
+
+    def missed(self, R: Array) -> Array:
+        return np.abs(R)
 
     def centred(self, V: Array) -> Array:
         return V

@@ -21,11 +21,16 @@ from solvers.regression.problem import NOTHING, Evaluation, Indices, Inputs, Opt
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 _INTERCEPT_STEPS = 200
-_LEAST_DAMPING = 1e-8
-"""Relative to the largest curvature there can be, at which a step never increases the loss."""
+_LENGTHS = (1.0, 0.5, 0.25, 0.1)
+
+LONGEST_STEP = 2.0
+"""Step of the intercept, in log-odds, beyond which its quadratic model is not trusted."""
 
 _ROUNDING = 1e-13
 _CORRECTIONS = 500
+_PERFECT = (-1.0, 1e-6, 1e-3, 0.1)
+"""Residuals up to which a prediction is taken for perfect, one after the other until a dual point is found."""
+
 _SETTLED = 4.0 * np.finfo(float).eps
 
 
@@ -242,36 +247,29 @@ class LogisticProblem(Problem):
         )
 
     def best_intercept(self, Z: Array) -> Array:
-        """The intercept that minimises the loss of ``Z + b``: Newton steps until the gradient is rounding.
-
-        They are damped where the loss is nearly linear, as it is around labels that the predictor separates: there the full step
-        goes far too far.
-        """
+        """The intercept that minimises the loss of ``Z + b``, by safeguarded Newton steps, until the gradient is rounding."""
         b = self.link.null_intercept(self.frequencies)
         prediction = self.link.predict(Z + b, self.Y)
         loss, deficit = self._loss(prediction), self.deficit(prediction.R)
-        damping, largest = 0.0, self.link.bound * self.design.total
         for _ in range(_INTERCEPT_STEPS):
-            step = self._intercept_step(prediction.P, deficit, damping)
-            candidate = self.link.predict(Z + (b + step), self.Y)
-            previous, reached = float(np.max(np.abs(deficit))), self._loss(candidate)
-            if not reached <= loss * (1.0 + _SETTLED):
-                if damping == largest:
-                    break
-                damping = min(max(10.0 * damping, _LEAST_DAMPING * largest), largest)
-                continue
-            stalled = damping == 0.0 and reached >= loss * (1.0 - _SETTLED)
-            prediction, loss, deficit, b = candidate, reached, self.deficit(candidate.R), b + step
             size = float(np.max(np.abs(deficit)))
-            if size <= _SETTLED * self.design.total or (stalled and size >= previous):
+            if size <= _SETTLED * self.design.total:
                 break
-            damping = 0.1 * damping if damping > _LEAST_DAMPING * largest else 0.0
+            step = matmul(deficit[np.newaxis], pseudo_inverse(self.link.curvature(prediction.P, self.weights)))[0]
+            step *= LONGEST_STEP / max(LONGEST_STEP, float(np.max(np.abs(step))))
+            for length in _LENGTHS:
+                candidate = self.link.predict(Z + (b + length * step), self.Y)
+                if self._loss(candidate) <= loss * (1.0 + _SETTLED):
+                    break
+            else:
+                # Far from the minimum a step along the gradient is safe: the curvature is at most the bound.
+                step, length = deficit / (self.link.bound * self.design.total), 1.0
+                candidate = self.link.predict(Z + (b + step), self.Y)
+            left, fell = self.deficit(candidate.R), self._loss(candidate) < loss * (1.0 - _SETTLED)
+            if not fell and np.max(np.abs(left)) >= size:
+                break
+            b, prediction, loss, deficit = b + length * step, candidate, self._loss(candidate), left
         return b
-
-    def _intercept_step(self, P: Array, deficit: Array, damping: float) -> Array:
-        """Newton's, of the Hessian plus ``damping`` times the identity."""
-        curvature = self.link.curvature(P, self.weights) + damping * np.eye(self.n_targets)
-        return self.link.centred(matmul(deficit[np.newaxis], pseudo_inverse(curvature)))[0]
 
     def intercept_shift(self, B: Array, intercept: Array) -> Array:
         shift = intercept.copy()
@@ -306,27 +304,53 @@ class LogisticProblem(Problem):
         return full
 
     def dual_residuals(self, P: Array, R: Array, free: Indices = NOTHING) -> tuple[Array, float, bool]:
-        """``Y - P'`` for probabilities near P that are dual feasible but for the penalised columns; the deficit of P; whether."""
+        """``Y - P'`` for probabilities near P that satisfy the constraints of intercept and unpenalised columns.
+
+        Nearly perfect predictions have no curvature to be corrected with: where need be they are replaced by the labels, which
+        satisfy every constraint and cost about the loss of those samples.
+
+        Returns
+        -------
+        dual : (n_samples, n_targets)
+        deficit : float
+            Length of P's violation.
+        found : bool
+            Whether ``dual`` satisfies the constraints.
+        """
         if not self.fit_intercept and len(free) == 0:
             return R, 0.0, True
-        constraints = self._constraints(free)
-        roots = self.design.root_weights[:, np.newaxis]
+        constraints, roots = self._constraints(free), self.design.root_weights[:, np.newaxis]
         deficit = matmul(constraints.T, R * roots)
         size = float(np.sqrt(np.sum(deficit**2) / self.design.total))
-        if np.max(np.abs(deficit)) <= 0.1 * _ROUNDING * np.sqrt(self.design.total):
+        if np.max(np.abs(deficit), initial=0.0) <= 0.1 * _ROUNDING * np.sqrt(self.design.total):
             return R, size, True
-        dual = R - self._correction(constraints, P, self.link.centred(deficit))
-        if np.all(self.Y - dual >= 0.0) and np.all(self.Y - dual <= 1.0):
-            left = matmul(constraints.T, dual * roots)
-            return dual, size, bool(np.max(np.abs(left)) <= _ROUNDING * np.sqrt(self.design.total))
+        missed = self.link.missed(R)
+        for perfect in _PERFECT:
+            sure = missed <= perfect
+            dual = self._corrected(constraints, np.where(sure, self.Y, P), np.where(sure, 0.0, R))
+            if dual is not None:
+                return dual, size, True
         if len(free):
             return R, size, False
+        return self._mixed(R), size, True
+
+    def _corrected(self, constraints: Array, P: Array, R: Array) -> Array | None:
+        """``R`` less the step that makes it orthogonal to the constraints; None where that leaves the simplex."""
+        roots = self.design.root_weights[:, np.newaxis]
+        deficit = self.link.centred(matmul(constraints.T, R * roots))
+        dual = R - self._correction(constraints, P, deficit)
+        inside = np.all(self.Y - dual >= 0.0) and np.all(self.Y - dual <= 1.0)
+        left = matmul(constraints.T, dual * roots)
+        return dual if inside and np.max(np.abs(left)) <= _ROUNDING * np.sqrt(self.design.total) else None
+
+    def _mixed(self, R: Array) -> Array:
+        """``Y - P'`` for ``P' = (1-t) P + t 1 r'``, r making the class frequencies right and t as small as r allows."""
         missing = self.deficit(R)
         t = self.link.mixing(self.frequencies * self.design.total, missing, self.design.total)
         if t == 0.0:
-            return R, size, True
+            return R
         r = self.frequencies + (1.0 - t) / t * missing / self.design.total
-        return (1.0 - t) * R + t * (self.Y - r), size, True
+        return (1.0 - t) * R + t * (self.Y - r)
 
     def _constraints(self, free: Indices) -> Array:
         """Orthonormal basis of the columns that no dual residual correlates with, rows weighted: intercept and ``free``."""

@@ -91,7 +91,7 @@ def _minimise_loss(solver: LogisticGroupSolver | LogisticBridgeSolver, within: I
 
 def _state(problem: LogisticProblem, columns: WorkingSets, chosen: Indices, B: Array, at: Evaluation) -> LogisticState:
     assert isinstance(at, LogisticEvaluation)
-    return LogisticState(problem, columns.matrix(chosen), columns.gram(chosen), B[chosen], at.shift)
+    return LogisticState(problem, chosen, columns.matrix(chosen), columns.gram(chosen), B[chosen], at.shift)
 
 
 _EXACT = 1e-14

@@ -9,7 +9,7 @@ import numpy as np
 from solvers._blas import matmul
 from solvers.regression.curvature import Curvature
 from solvers.regression.duality import dual_scale, entropy_gap
-from solvers.regression.logistic_problem import LogisticProblem, pseudo_inverse
+from solvers.regression.logistic_problem import LONGEST_STEP, LogisticProblem, pseudo_inverse
 from solvers.regression.newton import conjugate_gradients
 from solvers.regression.states import sweep
 
@@ -18,6 +18,9 @@ Indices = np.ndarray[Any, np.dtype[np.intp]]
 
 _MODEL_SWEEPS = 5
 """Sweeps over one quadratic model at most: a gradient costs about as much."""
+
+_LEAST_CURVATURE = 1e-4
+"""Of the models, relative to the bound."""
 
 _CG_ITERATIONS = 50
 _LOOSEST_FORCING = 0.1
@@ -42,8 +45,8 @@ class LogisticState:
     batch = 1
     polish_steps = 12
 
-    def __init__(self, problem: LogisticProblem, A: Array, Q: Array, B: Array, intercept: Array) -> None:
-        self.problem, self.link, self.A, self.Q = problem, problem.link, A, Q
+    def __init__(self, problem: LogisticProblem, chosen: Indices, A: Array, Q: Array, B: Array, intercept: Array) -> None:
+        self.problem, self.link, self.chosen, self.A, self.Q = problem, problem.link, chosen, A, Q
         self.B = B
         self.n = problem.design.total
         self.curvatures = self.link.bound * np.diag(Q)
@@ -51,7 +54,8 @@ class LogisticState:
         self._scaled: tuple[float, Array] = 0.0, Q
         self._go_to(self._predict(B) + intercept)
         mean = self.link.curvature(self.P, problem.weights) / self.n
-        self.c = min(self.link.bound, 1.5 * float(np.max(np.diag(mean))))
+        self._least_c = _LEAST_CURVATURE * self.link.bound
+        self.c = float(np.clip(1.5 * np.max(np.diag(mean)), self._least_c, self.link.bound))
 
     def _predict(self, B: Array) -> Array:
         active = np.flatnonzero(B.any(axis=1))
@@ -77,22 +81,13 @@ class LogisticState:
         return matmul(self.A.T, R * self.problem.design.root_weights[:, np.newaxis]) / self.n
 
     def gap(self, radii: Array) -> float:
-        dual, gradient = self.R, self.G
-        if self.problem.fit_intercept:
-            dual = self.problem.dual_residuals(self.P, self.R)[0]
-            gradient = self._correlate(dual)
         free = radii == 0
-        left = float(np.sum(gradient[free] ** 2 / self._safe_curvatures[free, np.newaxis]))
-        gradient = np.where(free[:, np.newaxis], 0.0, gradient)
-        s = dual_scale(gradient, radii)
+        dual, _, found = self.problem.dual_residuals(self.P, self.R, self.chosen[free])
+        gradient = self.G.copy() if dual is self.R else self._correlate(dual)
+        gradient[free] = 0.0
+        s = dual_scale(gradient, radii) if found else 0.0
         divergences = self.link.relative_entropies(self.Z, self.P, self.R - s * dual)
-        divergence = float(np.sum(self.problem.weights * divergences)) / self.n
-        return left + entropy_gap(divergence, s, gradient, self.B, radii)
-
-    @property
-    def _safe_curvatures(self) -> Array:
-        """Of the present model, for an estimate of what unpenalised columns are worth."""
-        return np.maximum(self.c * np.diag(self.Q), np.finfo(float).tiny)
+        return entropy_gap(float(np.sum(self.problem.weights * divergences)) / self.n, s, gradient, self.B, radii)
 
     def sweep(self, penalty: Any) -> int:
         while True:
@@ -111,15 +106,14 @@ class LogisticState:
             if change <= model - linear + _SLACK * self.loss:
                 break
             if self.c == self.link.bound:
-                # The model lies above the loss wherever the inputs go: it is the intercept that went too far.
-                image = self._cautious(image)
+                image = self._cautious_image(support, step[support])
                 change = self.loss_change(support, step[support], image)
                 break
             self.c = min(self.link.bound, 2.0 * self.c)
         self.move(support, step[support], image)
         self.B[support] = B[support]
         if change + linear <= 0.5 * model:
-            self.c = 0.7 * self.c
+            self.c = max(self._least_c, 0.7 * self.c)
         return len(support)
 
     def _scaled_gram(self) -> Array:
@@ -172,13 +166,16 @@ class LogisticState:
     def image(self, support: Indices, step: Array) -> Image:
         """The predictor's step, the intercept being moved to the minimum of its quadratic model."""
         T = self._product(support, step)
-        intercept = self.n * matmul(self.deficit[np.newaxis], self.intercept_inverse) - self._follow(T)
-        return Image(T * self.problem.inverse_roots[:, np.newaxis] + intercept, intercept[0])
+        towards = self.n * matmul(self.deficit[np.newaxis], self.intercept_inverse)
+        towards *= LONGEST_STEP / max(LONGEST_STEP, float(np.max(np.abs(towards))))
+        return self._moved(T, towards - self._follow(T))
 
-    def _cautious(self, image: Image) -> Image:
-        """The same step of the inputs, the intercept being moved to the minimum of the quadratic above the loss."""
-        intercept = self.deficit / self.link.bound
-        return Image(image.rows - image.intercept + intercept, intercept)
+    def _cautious_image(self, support: Indices, step: Array) -> Image:
+        """The same with an intercept that minimises the model of largest curvature, which lies above the loss."""
+        return self._moved(self._product(support, step), self.deficit[np.newaxis] / self.link.bound)
+
+    def _moved(self, T: Array, intercept: Array) -> Image:
+        return Image(T * self.problem.inverse_roots[:, np.newaxis] + intercept, intercept[0])
 
     def _product(self, support: Indices, step: Array) -> Array:
         """The weighted predictor's step; many columns are not copied for a single product."""

@@ -139,7 +139,7 @@ def solve(
     certified True
     """
     del random_state
-    penalty = check_penalty_argument(penalty, Y)
+    penalty = check_penalty_argument(penalty)
     tol = as_number(tol, "tol")
     monitor = Monitor(max_iter=max_iter, time_limit=time_limit, callback=callback, verbose=verbose)
     options = Options(fit_intercept, sample_weight, standardize, rescale=isinstance(penalty, KNOWN_PENALTIES))
@@ -343,14 +343,14 @@ def with_a_path(penalty: Penalty, what: str) -> Penalty:
     return penalty
 
 
-def check_penalty_argument(penalty: Any, Y: Any = None) -> Penalty:
+def check_penalty_argument(penalty: Any) -> Penalty:
     """The penalty, or an error that says what one looks like."""
     if isinstance(penalty, Penalty):
         return penalty
-    if penalty is None and isinstance(Y, Penalty):
-        raise IncompatibleError(f"Y must be targets, got {type(Y).__name__}: write solve(gram, penalty=...) for a Gram")
     if penalty is None:
-        raise IncompatibleError("penalty is missing: write solve(X, Y, GroupSparsity(0.1))")
+        raise IncompatibleError(
+            "penalty is missing: write solve(X, Y, GroupSparsity(0.1)) or solve(gram, penalty=GroupSparsity(0.1))"
+        )
     if isinstance(penalty, str):
         raise InputError(f"penalty {penalty!r} is unknown: write GroupSparsity(0.1)")
     raise IncompatibleError(f"penalty must be a Penalty such as GroupSparsity(0.1), got {penalty!r}")

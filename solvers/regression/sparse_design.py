@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from solvers._arrays import Sparse
-from solvers._blas import matmul
+from solvers._blas import matmul, mirror_lower
 from solvers.regression.design import (
     GEMM_RATE,
     MEMORY_RATE,
@@ -143,7 +143,7 @@ class SparseDesign(Design):
             Q[np.ix_(self.far, self.far)] = matmul(self.far_columns.T, self.far_columns) / self.total
         Q[self.constant, :] = 0.0
         Q[:, self.constant] = 0.0
-        return Q
+        return mirror_lower(Q)
 
     def _centred_rows(self) -> Iterator[tuple[Array, Array]]:
         by_rows = self.X.tocsr()

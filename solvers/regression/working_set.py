@@ -24,11 +24,16 @@ def prefers_full_gram(problem: Problem, n_lams: int) -> bool:
 
 
 class FullGram:
-    """All penalised columns, always; their Gram matrix is formed once."""
+    """All penalised columns, always; their Gram matrix is formed once.
 
-    def __init__(self, problem: SquaredProblem, penalised: Indices, free: Indices = NOTHING) -> None:
+    ``rough`` allows a cheaper matrix, for who corrects its errors; the attribute says whether it came to that.
+    """
+
+    def __init__(self, problem: SquaredProblem, penalised: Indices, free: Indices = NOTHING, *, rough: bool = False) -> None:
         self.penalised = penalised
-        self.Q = problem.projected_gram(penalised, free)
+        cheap = problem.design.rough_gram() if rough and len(free) == 0 else None
+        self.rough = cheap is not None
+        self.Q = problem.projected_gram(penalised, free) if cheap is None else cheap
 
     def start(self, B: Array, scores: Array, strong: float) -> Indices:
         """The columns to begin a new lam with."""

@@ -111,10 +111,7 @@ def test_bridges_on_a_gram_are_stationary_on_the_data(p: Problem, cuts: list[int
 
 @given(problems(ugly=MODEST), CUTS, CUTS)
 def test_grams_of_parts_add_up(p: Problem, cuts: list[int], others: list[int]) -> None:
-    parts = []
-    for block in blocks(p, cuts):
-        if block[2] is None or np.any(block[2] > 0):
-            parts.append(Gram.from_blocks([block]))
+    parts = [Gram.from_blocks([block]) for block in blocks(p, cuts) if block[2] is None or np.any(block[2] > 0)]
     before = [part.x_products.copy() for part in parts]
     whole = Gram.merged(parts)
     assert all(np.array_equal(part.x_products, copy) for part, copy in zip(parts, before, strict=True))
