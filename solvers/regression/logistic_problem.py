@@ -255,7 +255,9 @@ class LogisticProblem(Problem):
             size = float(np.max(np.abs(deficit)))
             if size <= _SETTLED * self.design.total:
                 break
-            step = matmul(deficit[np.newaxis], pseudo_inverse(self.link.curvature(prediction.P, self.weights)))[0]
+            step = matmul(deficit[np.newaxis], pseudo_inverse(self.link.curvature(prediction.P, self.weights)))
+            # Where the curvature is small, rounding reaches the kernel: a constant added to the intercepts of all classes.
+            step = self.link.centred(step)[0]
             step *= LONGEST_STEP / max(LONGEST_STEP, float(np.max(np.abs(step))))
             for length in _LENGTHS:
                 candidate = self.link.predict(Z + (b + length * step), self.Y)
