@@ -80,6 +80,9 @@ def cholesky_inverse(factor: Array) -> Array:
 
     Mirroring the rest would take half as long again; `upper_matmul` and `cholesky` do without it.
     """
+    if len(factor) == 0:
+        # LAPACK would print a complaint about its leading dimension.
+        return factor.T
     with all_threads(len(factor) ** 3 * 2.0 / 3.0):
         inverse, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
     return inverse.T
