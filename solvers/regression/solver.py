@@ -349,7 +349,7 @@ def check_penalty_argument(penalty: Any) -> Penalty:
         return penalty
     if penalty is None:
         raise IncompatibleError(
-            "penalty is missing: write solve(X, Y, GroupSparsity(0.1)) or solve(gram, penalty=GroupSparsity(0.1))"
+            "penalty is missing: write solve(X, Y, GroupSparsity(0.1)), or solve(gram, penalty=...) for a Gram"
         )
     if isinstance(penalty, str):
         raise InputError(f"penalty {penalty!r} is unknown: write GroupSparsity(0.1)")

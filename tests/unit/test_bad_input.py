@@ -531,7 +531,7 @@ OTHER_CALLS += [
     (
         lambda d: solve(d.gram, d.penalty),
         IncompatibleError,
-        "penalty is missing: write ... or solve(gram, penalty=",
+        "penalty is missing: write ... or solve(gram, penalty=...)",
     ),
     (lambda d: lambda_max(d.gram, d.Y), IncompatibleError, "Y must be left out beside a Gram ... write lambda_max(gram)"),
     (lambda d: certify(d.fit, d.gram, d.Y), IncompatibleError, "Y must be left out beside a Gram ... write certify(fit, gram)"),
