@@ -217,8 +217,11 @@ def label_problems(
     if loss == "multinomial":
         labels = np.argmax(scores, axis=1)
         labels[counted[0]], labels[counted[1]] = 0, 1
-        one_hot = np.eye(n_targets)[labels]
-        Y = one_hot if draw(st.booleans()) else labels
+        one_hot, Y = np.eye(n_targets)[labels], labels
+        if draw(st.booleans()):
+            Y = one_hot
+        else:
+            one_hot = one_hot[:, np.unique(labels)]
     else:
         n_targets = draw(st.integers(1, n_targets))
         one_hot = (scores[:, :n_targets] > 0).astype(float)

@@ -137,11 +137,12 @@ class LogisticProblem(Problem):
         if loss == "multinomial":
             if np.count_nonzero(varies) < 2:
                 raise InputError("Y must have at least two classes with positive weight, got one: there is nothing to tell apart")
-        else:
+        elif inputs.fit_intercept:
             varies &= ~counted.all(axis=0)
             if not varies.any():
                 raise InputError("Y must have a target that is neither all 0 nor all 1, got none: there is nothing to tell apart")
-        observed = np.flatnonzero(varies)
+        # Without an intercept nothing predicts with certainty, and every outcome has coefficients to be fitted.
+        observed = np.flatnonzero(varies | (not inputs.fit_intercept))
         one_hot = np.ascontiguousarray(labels.Y[:, observed])
         frequencies = matmul(weights[np.newaxis], one_hot)[0] / inputs.design.total
         link = LINKS[loss]
@@ -380,8 +381,10 @@ class LogisticProblem(Problem):
 
         size = deficit.size
         operator: Any = LinearOperator((size, size), matvec=operate)  # pyright: ignore[reportCallIssue]
-        V = cg(operator, deficit.ravel(), rtol=1e-15, maxiter=_CORRECTIONS)[0]
-        return self.link.hessian(P, matmul(columns, V.reshape(deficit.shape)))
+        # Where all predictions are certain there is no curvature, and no answer.
+        with np.errstate(all="ignore"):
+            V = cg(operator, deficit.ravel(), rtol=1e-15, maxiter=_CORRECTIONS)[0]
+        return self.link.hessian(P, matmul(columns, np.nan_to_num(V).reshape(deficit.shape)))
 
 
 def pseudo_inverse(C: Array) -> Array:

@@ -43,7 +43,9 @@ class LogisticGroupSolver(GroupSparsitySolver):
     def fit_free(self) -> None:
         if len(self.free) == 0:
             return
-        self._minimise_on(self.free, np.zeros(self.problem.n_features), _EXACT, Monitor(max_iter=_ROUNDS))
+        monitor = Monitor(max_iter=_ROUNDS)
+        with monitor.watch():
+            self._minimise_on(self.free, np.zeros(self.problem.n_features), _EXACT, monitor)
 
     def solve_within(self, within: Indices, tol: float, monitor: Monitor) -> Status:
         return _minimise_loss(self, within, tol, monitor)

@@ -126,24 +126,30 @@ class LogisticState:
         """Conjugate gradients, preconditioned by the inverse of a model that has one curvature for all samples and targets."""
         A, W, Q = self._columns(support), self.B[support], self.Q[np.ix_(support, support)]
         mean = float(np.trace(self.link.curvature(self.P, self.problem.weights))) / self.n / self.problem.n_targets
-        inverse = curvature.model_inverse(mean * Q, W)
+        inverse = curvature.model_inverse(max(mean, self._least_c) * Q, W)
         if inverse is None:
             return None
         penalty_hessian, live = curvature.hessian(W), curvature.live(W)
         gap = self.G[support] - curvature.gradient(W)
 
+        # In units of the columns: what is flat must not depend on their scale.
+        unit = 1.0 / np.sqrt(np.maximum(np.diag(Q), np.finfo(float).tiny))[:, np.newaxis]
+
         def masked(V: Array) -> Array:
-            return V if live is None else np.where(live, V, 0.0)
+            return unit * V if live is None else np.where(live, unit * V, 0.0)
 
         def operate(V: Array) -> Array:
-            T = matmul(A, V)
+            T = matmul(A, unit * V)
             image = self.link.hessian(self.P, T - self._root * self._follow(T))
-            return masked(matmul(A.T, image) / self.n + penalty_hessian(V))
+            return masked(matmul(A.T, image) / self.n + penalty_hessian(unit * V))
+
+        def precondition(V: Array) -> Array:
+            return masked(inverse(V / unit)) / unit**2
 
         shift = self.link.hessian(self.P, self._root * matmul(self.deficit[np.newaxis], self.intercept_inverse))
         rhs = masked(gap - matmul(A.T, shift))
         forcing = min(_LOOSEST_FORCING, curvature.excess(W, self.G[support]))
-        return conjugate_gradients(operate, lambda V: masked(inverse(V)), rhs, forcing, _CG_ITERATIONS)
+        return unit * conjugate_gradients(operate, precondition, rhs, forcing, _CG_ITERATIONS)
 
     @property
     def _root(self) -> Array:

@@ -163,7 +163,8 @@ def model_inverse(Q: Array, slopes: Array, U: Array) -> Callable[[Array], Array]
     U : (k, n_targets)
         Unit rows, or zero rows for blocks ``d_j I``.
     """
-    scale = 1.0 / np.sqrt(np.diag(Q) + slopes)[:, np.newaxis]
+    curvatures = np.diag(Q) + slopes
+    scale = np.divide(1.0, np.sqrt(curvatures), out=np.zeros_like(curvatures), where=curvatures > 0)[:, np.newaxis]
     M = Q * scale
     M *= scale.T
     M.flat[:: len(M) + 1] = 1.0 + _RIDGES[1]
