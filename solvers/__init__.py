@@ -27,10 +27,23 @@ _HOME = {
     "solvers.results": ["Certificate", "Kind", "Limit", "Status", "saveable"],
     "solvers._progress": ["Progress"],
     "solvers._compile": ["implements"],
+    "solvers.estimators.classifiers": [
+        "GroupSparsityClassifier",
+        "GroupSparsityClassifierCV",
+        "ShrinkNetClassifier",
+        "ShrinkNetClassifierCV",
+    ],
+    "solvers.estimators.regressors": [
+        "GroupSparsityRegressor",
+        "GroupSparsityRegressorCV",
+        "ShrinkNetRegressor",
+        "ShrinkNetRegressorCV",
+    ],
     "solvers.regression.penalties": ["GroupSparsity", "Penalty", "prox", "subdiff_distance", "value"],
     "solvers.regression.certify": ["certify"],
     "solvers.regression.fit": ["Fit"],
     "solvers.regression.global_search": ["GlobalCertificate"],
+    "solvers.regression.gram": ["Gram"],
     "solvers.regression.path": ["Path", "solve_path"],
     "solvers.regression.shrinknet": ["Factors", "RegularizedShrinkNet", "ShrinkNet"],
     "solvers.regression.solver": ["lambda_max", "lambda_zero", "refit", "solve"],
@@ -47,9 +60,18 @@ if TYPE_CHECKING:
     from solvers.errors import InputError as InputError
     from solvers.errors import MissingDependencyError as MissingDependencyError
     from solvers.errors import SolveError as SolveError
+    from solvers.estimators.classifiers import GroupSparsityClassifier as GroupSparsityClassifier
+    from solvers.estimators.classifiers import GroupSparsityClassifierCV as GroupSparsityClassifierCV
+    from solvers.estimators.classifiers import ShrinkNetClassifier as ShrinkNetClassifier
+    from solvers.estimators.classifiers import ShrinkNetClassifierCV as ShrinkNetClassifierCV
+    from solvers.estimators.regressors import GroupSparsityRegressor as GroupSparsityRegressor
+    from solvers.estimators.regressors import GroupSparsityRegressorCV as GroupSparsityRegressorCV
+    from solvers.estimators.regressors import ShrinkNetRegressor as ShrinkNetRegressor
+    from solvers.estimators.regressors import ShrinkNetRegressorCV as ShrinkNetRegressorCV
     from solvers.regression.certify import certify as certify
     from solvers.regression.fit import Fit as Fit
     from solvers.regression.global_search import GlobalCertificate as GlobalCertificate
+    from solvers.regression.gram import Gram as Gram
     from solvers.regression.path import Path as Path
     from solvers.regression.path import solve_path as solve_path
     from solvers.regression.penalties import GroupSparsity as GroupSparsity

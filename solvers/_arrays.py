@@ -11,6 +11,8 @@ import numpy as np
 from solvers.errors import IncompatibleError, InputError
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
+Sparse = Any
+"""A `scipy.sparse` array, compressed by columns or rows; SciPy's classes carry no useful types."""
 
 
 def as_matrix(X: Any, name: str = "X") -> Array:
@@ -30,13 +32,69 @@ def as_matrix(X: Any, name: str = "X") -> Array:
         Float64, C or Fortran order, read-only.
     """
     array = as_numbers(X, name)
+    _check_matrix_shape(array, name)
+    require_finite(array, name)
+    return _read_only(_contiguous(array))
+
+
+def as_inputs(X: Any, name: str = "X") -> Array | Sparse:
+    """The inputs of a model: as `as_matrix`, but sparse matrices stay sparse, and float32 stays float32.
+
+    Returns
+    -------
+    ndarray or csc_array or csr_array, shape (n_samples, n_features)
+        Dense: float64 or float32. Sparse: float64, indices sorted, no entry stored twice; the caller's own arrays where they are
+        that already, and not to be written to.
+    """
+    if is_sparse(X):
+        return _as_sparse(X, name)
+    if not (isinstance(X, np.ndarray) and X.dtype == np.float32) or isinstance(X, np.ma.MaskedArray):
+        return as_matrix(X, name)
+    _check_matrix_shape(X, name)
+    require_finite(X, name)
+    return _read_only(_contiguous(X))
+
+
+def is_sparse(X: Any) -> bool:
+    """Whether X is a matrix or an array of scipy.sparse."""
+    return hasattr(X, "tocsr")
+
+
+def _as_sparse(X: Any, name: str) -> Sparse:
+    # Loaded with the first sparse matrix: `import solvers` stays fast.
+    from scipy.sparse import csc_array, csr_array
+
+    compressed = X if X.format in ("csc", "csr") else X.tocsc()
+    _check_matrix_shape(X, name)
+    data = as_numbers(compressed.data, name)
+    own: Any = csc_array if compressed.format == "csc" else csr_array
+    # An object of our own around the caller's arrays: SciPy writes flags to it, and sorts in place.
+    matrix = own((data, compressed.indices, compressed.indptr), shape=X.shape)
+    if not matrix.has_canonical_format:
+        matrix = matrix.copy()
+        matrix.sum_duplicates()
+    _require_finite_entries(matrix, name)
+    return matrix
+
+
+def _require_finite_entries(matrix: Sparse, name: str) -> None:
+    if math.isfinite(float(np.sum(np.abs(matrix.data)))):
+        return
+    entries = matrix.tocoo()
+    bad = np.flatnonzero(~np.isfinite(entries.data))
+    if len(bad):
+        raise InputError(
+            f"{name} must be finite, got {entries.data[bad[0]]} at [{entries.row[bad[0]]}, {entries.col[bad[0]]}] "
+            f"({len(bad)} such entries): drop those rows or fill them in first"
+        )
+
+
+def _check_matrix_shape(array: Any, name: str) -> None:
     if array.ndim != 2:
         hint = f"{name}.reshape(-1, 1) if it is one column" if array.ndim == 1 else "one row per sample"
         raise InputError(f"{name} must have two dimensions, got shape {array.shape}: write {hint}")
     if 0 in array.shape:
         raise InputError(f"{name} must have at least one row and one column, got shape {array.shape}")
-    require_finite(array, name)
-    return _read_only(_contiguous(array))
 
 
 def as_targets(Y: Any, n_samples: int, name: str = "Y") -> tuple[Array, bool]:

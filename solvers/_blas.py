@@ -42,10 +42,11 @@ def matmul(A: Array, B: Array) -> Array:
 
 
 def add_gram(A: Array, into: Array) -> None:
-    """Add ``A' A`` to the lower triangle of the C-ordered matrix ``into``, in place."""
+    """Add ``A' A`` to the lower triangle of the C-ordered matrix ``into``, in place; both float64 or both float32."""
     a, trans = _fortran(A)
+    syrk = blas.ssyrk if into.dtype == np.float32 else blas.dsyrk
     with all_threads(1.0 * A.shape[0] * A.shape[1] ** 2):
-        blas.dsyrk(1.0, a, beta=1.0, c=into.T, trans=1 - trans, lower=0, overwrite_c=1)
+        syrk(1.0, a, beta=1.0, c=into.T, trans=1 - trans, lower=0, overwrite_c=1)
 
 
 def mirror_lower(A: Array) -> Array:
@@ -79,6 +80,9 @@ def cholesky_inverse(factor: Array) -> Array:
 
     Mirroring the rest would take half as long again; `upper_matmul` and `cholesky` do without it.
     """
+    if len(factor) == 0:
+        # LAPACK would print a complaint about its leading dimension.
+        return factor.T
     with all_threads(len(factor) ** 3 * 2.0 / 3.0):
         inverse, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
     return inverse.T

@@ -101,10 +101,12 @@ def finish(
     ``status`` is what the solver claims where the certificate proves nothing. A ``solver`` lends its last evaluation, made from
     the data. ``proven`` is a lower bound on the global minimum from elsewhere, in the caller's units.
     """
-    coef, factors = problem.to_coef(B), None
+    penalised, A, factors = problem.to_penalised(B), None, None
+    coef = problem.to_caller(penalised)
     if isinstance(penalty, (RegularizedShrinkNet, ShrinkNet)):
-        factors = penalty.factors(coef)
-        coef = factors.A * factors.beta
+        factors = penalty.factors(penalised)
+        A = problem.to_caller(factors.A)
+        coef = A * factors.beta
     # The certificate is for what is returned: a coefficient may have underflowed in the caller's units.
     returned = problem.from_coef(coef)
     at = solver.evaluate() if solver is not None and np.array_equal(returned, B) else None
@@ -112,6 +114,7 @@ def finish(
     if proven is not None:
         certificate = global_certificate(problem, certificate.upper, min(proven, certificate.upper), tol)
     loss = at.loss * problem.loss_scale
+    has_dual = certificate.kind in (Kind.DUALITY_GAP, Kind.INFIMUM)
     return Fit(
         coef=coef,
         intercept=at.intercept,
@@ -122,18 +125,19 @@ def finish(
         limit=monitor.limit,
         certificate=certificate,
         null_loss=problem.null_loss * problem.loss_scale,
-        dual=problem.to_dual(s * at.residual) if keep_dual and certificate.kind in (Kind.DUALITY_GAP, Kind.INFIMUM) else None,
+        dual=problem.to_dual(s * at.residual) if keep_dual and len(at.residual) and has_dual else None,
         n_iter=monitor.n_iter,
         elapsed=monitor.spent,
         history=monitor.history,
         fit_intercept=problem.fit_intercept,
         within=within,
         is_vector=problem.is_vector,
-        A=None if factors is None else factors.A,
+        A=A,
         beta=None if factors is None else factors.beta,
         n_lost=0 if factors is None else factors.n_lost,
         family=problem.family,
         classes=problem.classes,
+        scales=problem.scales,
         infimum=certificate.upper if certificate.kind is Kind.INFIMUM else None,
     )
 

@@ -13,7 +13,7 @@ from solvers.regression.certificates import certificate_at
 from solvers.regression.fit import Fit
 from solvers.regression.global_search import search_globally
 from solvers.regression.penalties import GroupSparsity
-from solvers.regression.problem import check_features
+from solvers.regression.problem import Options, check_features
 from solvers.regression.shrinknet import RegularizedShrinkNet, ShrinkNet
 from solvers.regression.solver import KNOWN_PENALTIES, build_problem
 from solvers.regression.squared_problem import SquaredProblem
@@ -57,8 +57,9 @@ def certify(
     ----------
     fit : Fit
         From `solve`, `solve_path` or `refit`.
-    X : array_like (n_samples, n_features)
-        The data of the fit.
+    X : array_like or sparse (n_samples, n_features), or Gram
+        The data of the fit. From a `Gram` the certificate is one of the Gram matrix, as good as its arithmetic: losses far below
+        1e-15 times the null loss are not seen.
     Y : array_like (n_samples,) or (n_samples, n_targets)
         Its targets.
     sample_weight : array_like (n_samples,), optional
@@ -110,17 +111,15 @@ def certify(
     _check_level(level, fit)
     monitor = Monitor(max_iter=_NO_LIMIT, time_limit=time_limit, callback=callback)
     tolerance = fit.certificate.tol if tol is None else as_number(tol, "tol")
-    problem = build_problem(
-        X,
-        Y,
-        fit.family,
-        fit_intercept=fit.fit_intercept,
-        sample_weight=sample_weight,
+    options = Options(
+        fit.fit_intercept,
+        sample_weight,
+        scales=fit.scales,
         rescale=isinstance(fit.penalty, KNOWN_PENALTIES),
         classes=fit.classes,
-        call="certify(fit, X, Y)",
     )
-    check_features(fit.coef.shape[1], problem)
+    problem = build_problem(X, Y, fit.family, options, "certify(fit, X, Y)")
+    check_features(fit.coef.shape[1], problem.n_features)
     if fit.coef.shape[0] != problem.coef_shape[0]:
         raise InputError(f"Y must have {fit.coef.shape[0]} targets, as in the fit, got {problem.coef_shape[0]}")
     B = problem.from_coef(fit.coef)

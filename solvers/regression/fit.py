@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, softmax
 
-from solvers._arrays import as_matrix, as_number
+from solvers._arrays import as_inputs, as_number
 from solvers.errors import IncompatibleError, InputError
+from solvers.regression.design import row_blocks
 from solvers.regression.penalties import Penalty
 from solvers.regression.shrinknet import ShrinkNet
 from solvers.results import Certificate, Limit, Record, Status, saveable
@@ -44,7 +45,7 @@ class Fit(Record):
         Loss of the intercept-only model (of the zero model without intercept).
     dual : (n_samples, n_targets) or None
         A feasible point of the dual problem: ``||X_:j' dual|| <= lam w_j``, equality in every non-zero column of an exact answer,
-        and column sums zero with an intercept. None in paths.
+        and column sums zero with an intercept. None in paths, and for fits to a `Gram`.
     n_iter : int
         Rounds of the solver, each a sweep over the groups and some Newton steps.
     elapsed : float
@@ -58,7 +59,8 @@ class Fit(Record):
     is_vector : bool
         Whether Y was one-dimensional; predictions then are too.
     A : (n_targets, n_features) or None
-        For ShrinkNet's penalties: the factor of ``coef = A * beta``, exact to the last bit.
+        For ShrinkNet's penalties: the factor of ``coef = A * beta``, exact to the last bit. In a standardised fit the penalty on
+        A is on ``A * scales``.
     beta : (n_features,) or None
         The other factor, non-negative.
     n_lost : int
@@ -70,6 +72,8 @@ class Fit(Record):
     classes : (n_targets,) or None
         For multinomial fits the class that each row of ``coef`` stands for. A class without a sample has coefficients 0 and
         intercept -inf, a logistic target that never varies intercept -inf or inf: probabilities exactly 0 or 1.
+    scales : (n_features,) or None
+        For standardised fits the standard deviation of each column, 0 where it is constant: the penalty is on ``coef * scales``.
     """
 
     coef: Array
@@ -94,6 +98,7 @@ class Fit(Record):
     infimum: float | None = field(default=None, repr=False)
     family: str = field(default="squared", repr=False)
     classes: np.ndarray[Any, Any] | None = field(default=None, repr=False)
+    scales: Array | None = field(default=None, repr=False)
 
     @property
     def support(self) -> np.ndarray[Any, np.dtype[np.intp]]:
@@ -134,10 +139,13 @@ class Fit(Record):
 
         For logistic losses the linear predictor: log-odds, of each class up to a constant per row.
         """
-        X = as_matrix(X)
+        X = as_inputs(X)
         if X.shape[1] != self.coef.shape[1]:
             raise InputError(f"X must have {self.coef.shape[1]} columns, as in the fit, got {X.shape[1]}")
-        values = X @ self.coef.T + self.intercept
+        if X.dtype == np.float32:
+            values = np.concatenate([X[rows] @ self.coef.T for rows in row_blocks(*X.shape)]) + self.intercept
+        else:
+            values = X @ self.coef.T + self.intercept
         return values[:, 0] if self.is_vector and self.classes is None else values
 
     def predict(self, X: Any) -> np.ndarray[Any, Any]:

@@ -27,6 +27,9 @@ _INNER_SHARE = 0.5
 
 _FRUITLESS = 3
 
+_SLOW = 0.1
+"""A correction in a rough model that leaves more than this share of the gap is the last one there."""
+
 _ROUNDING = 32.0 * np.finfo(float).eps
 
 _ROUGH = 0.1
@@ -75,6 +78,10 @@ class GroupSparsitySolver(ABC):
     def fit_free(self) -> None:
         """Fit the unpenalised columns to what the others leave."""
 
+    def sharpen(self) -> bool:
+        """Replace a rough model by an exact one; False if it is exact."""
+        return False
+
     @abstractmethod
     def solve_within(self, within: Indices, tol: float, monitor: Monitor) -> Status:
         """Minimise the loss alone over the columns ``within``, the others being zero."""
@@ -122,7 +129,7 @@ class GroupSparsitySolver(ABC):
         self.lam = lam
         scores = scores_of(self.evaluate().gradient, radii)
         chosen = self.columns.start(self.B, scores, strong)
-        best, best_B, fruitless, seen = np.inf, self.B, 0, -1
+        best, best_B, fruitless, seen, last = np.inf, self.B, 0, -1, np.inf
         while True:
             certificate = self._certificate(penalty, tol)
             if certificate.gap <= tol:
@@ -130,6 +137,11 @@ class GroupSparsitySolver(ABC):
             fruitless = fruitless + 1 if len(chosen) == seen and certificate.gap > 0.5 * best else 0
             if certificate.gap < best:
                 best, best_B = certificate.gap, self.B.copy()
+            if certificate.gap > _SLOW * last and self.sharpen():
+                self.start_from(best_B)
+                last, fruitless = np.inf, 0
+                continue
+            last = certificate.gap
             if fruitless == _FRUITLESS:
                 self.start_from(best_B)
                 return Status.CONVERGED
@@ -161,7 +173,6 @@ class SquaredGroupSolver(GroupSparsitySolver):
     def __init__(self, problem: SquaredProblem, penalty: GroupSparsity, n_lams: int = 1) -> None:
         super().__init__(problem, penalty, n_lams)
         self._squared = problem
-        self.space = problem.space(self.free)
 
     @property
     def problem(self) -> SquaredProblem:
@@ -169,9 +180,10 @@ class SquaredGroupSolver(GroupSparsitySolver):
 
     @cached_property
     def columns(self) -> FullGram | WorkingSets:
-        full = prefers_full_gram(*self.problem.design.shape, self.problem.n_targets, self.n_lams)
-        basis = None if self.space is None else self.space.basis
-        return (FullGram if full else WorkingSets)(self.problem, self.penalised, basis)
+        if prefers_full_gram(self.problem, self.n_lams):
+            return FullGram(self.problem, self.penalised, self.free, rough=True)
+        space = self.problem.space(self.free)
+        return WorkingSets(self.problem, self.penalised, None if space is None else space.basis)
 
     def evaluate(self) -> Evaluation:
         if self.at is None:
@@ -183,17 +195,17 @@ class SquaredGroupSolver(GroupSparsitySolver):
         assert isinstance(at, SquaredEvaluation)
         return self.columns.state(chosen, self.B, at)
 
+    def sharpen(self) -> bool:
+        columns = self.columns
+        if not isinstance(columns, FullGram) or not columns.rough:
+            return False
+        self.columns = FullGram(self.problem, self.penalised, self.free)
+        return True
+
     def fit_free(self) -> None:
-        if self.space is None:
-            return
-        self.B[self.free] = 0.0
-        self.B[self.free] = self.space.solve(self._residual())
-        self.B[self.free] += self.space.correct(self._residual())
+        self.problem.fit_free(self.B, self.free)
 
     def solve_within(self, within: Indices, tol: float, monitor: Monitor) -> Status:
         """Minimum-norm least squares."""
         self.start_from(self.problem.least_squares(within))
         return Status.CONVERGED
-
-    def _residual(self) -> Array:
-        return self.problem.targets - self.problem.design.predict(self.B)

@@ -16,11 +16,12 @@ from solvers.regression.duality import entropy_gap
 from solvers.regression.labels import Labels, as_classes, as_yes_no
 from solvers.regression.least_squares import ColumnSpace
 from solvers.regression.links import LINKS, Link, Prediction
-from solvers.regression.problem import NOTHING, Evaluation, Indices, Inputs, Problem
+from solvers.regression.problem import NOTHING, Evaluation, Indices, Inputs, Options, Problem
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
-_INTERCEPT_STEPS = 200
+_INTERCEPT_STEPS = 500
+_LEAST_DAMPING = 1e-15
 
 LONGEST_STEP = 2.0
 """Step of the intercept, in log-odds, beyond which its quadratic model is not trusted."""
@@ -124,20 +125,13 @@ class LogisticProblem(Problem):
         X: Any,
         Y: Any,
         loss: str,
-        *,
-        fit_intercept: bool,
-        sample_weight: Any = None,
-        rescale: bool = True,
-        classes: np.ndarray[Any, Any] | None = None,
+        options: Options,
         call: str = "solve(X, Y, penalty)",
     ) -> LogisticProblem:
-        """Check the caller's data and bring it into canonical form; see `SquaredProblem.build`.
-
-        ``classes`` are those of an earlier fit.
-        """
-        inputs = Inputs.build(X, Y, fit_intercept=fit_intercept, sample_weight=sample_weight, rescale=rescale, call=call)
+        """Check the caller's data and bring it into canonical form; see `SquaredProblem.build`."""
+        inputs = Inputs.build(X, Y, call=call, options=options)
         n_samples, weights = inputs.design.shape[0], inputs.weights
-        labels = as_classes(Y, n_samples, classes) if loss == "multinomial" else as_yes_no(Y, n_samples)
+        labels = as_classes(Y, n_samples, options.classes) if loss == "multinomial" else as_yes_no(Y, n_samples)
         counted = labels.Y[weights > 0]
         varies = counted.any(axis=0)
         if loss == "multinomial":
@@ -160,6 +154,7 @@ class LogisticProblem(Problem):
             y_scale=1.0,
             null_loss=null_loss,
             is_vector=labels.is_vector,
+            scales=inputs.scales,
             link=link,
             Y=one_hot,
             frequencies=frequencies,
@@ -253,37 +248,45 @@ class LogisticProblem(Problem):
         )
 
     def best_intercept(self, Z: Array) -> Array:
-        """The intercept that minimises the loss of ``Z + b``, by safeguarded Newton steps, until the gradient is rounding."""
-        b, radius = self.link.null_intercept(self.frequencies), LONGEST_STEP
+        """The intercept that minimises the loss of ``Z + b``: Newton steps until the gradient is rounding.
+
+        They are damped where the loss is nearly linear, as it is around labels that the predictor separates: there the full step
+        goes far too far.
+        """
+        b = self.link.null_intercept(self.frequencies)
         prediction = self.link.predict(Z + b, self.Y)
         loss, deficit = self._loss(prediction), self.deficit(prediction.R)
+        damping, largest = 0.0, self.link.bound * self.design.total
         for _ in range(_INTERCEPT_STEPS):
-            size = float(np.max(np.abs(deficit)))
-            if size <= _SETTLED * self.design.total:
-                break
-            step = matmul(deficit[np.newaxis], pseudo_inverse(self.link.curvature(prediction.P, self.weights)))[0]
-            length = float(np.max(np.abs(step)))
-            step *= min(1.0, radius / length) if length > 0 else 0.0
+            step = self._intercept_step(prediction.P, deficit, damping)
             candidate = self.link.predict(Z + (b + step), self.Y)
-            if self._loss(candidate) > loss * (1.0 + _SETTLED):
-                radius = 0.25 * min(radius, length)
+            previous, reached = float(np.max(np.abs(deficit))), self._loss(candidate)
+            if not reached <= loss * (1.0 + _SETTLED):
+                if damping == largest:
+                    break
+                damping = min(max(10.0 * damping, _LEAST_DAMPING * largest), largest)
                 continue
-            # Far away the curvature is negligible and the radius alone sets the pace.
-            radius = 2.0 * radius if length > radius else radius
-            left, fell = self.deficit(candidate.R), self._loss(candidate) < loss * (1.0 - _SETTLED)
-            if not fell and np.max(np.abs(left)) >= size:
+            stalled = damping == 0.0 and reached >= loss * (1.0 - _SETTLED)
+            prediction, loss, deficit, b = candidate, reached, self.deficit(candidate.R), b + step
+            size = float(np.max(np.abs(deficit)))
+            if size <= _SETTLED * self.design.total or (stalled and size >= previous):
                 break
-            b, prediction, loss, deficit = b + step, candidate, self._loss(candidate), left
+            damping = 0.1 * damping if damping > _LEAST_DAMPING * largest else 0.0
         return b
+
+    def _intercept_step(self, P: Array, deficit: Array, damping: float) -> Array:
+        """Newton's, of the Hessian plus ``damping`` times the identity."""
+        curvature = self.link.curvature(P, self.weights) + damping * np.eye(self.n_targets)
+        return self.link.centred(matmul(deficit[np.newaxis], pseudo_inverse(curvature)))[0]
 
     def intercept_shift(self, B: Array, intercept: Array) -> Array:
         shift = intercept.copy()
         shift[self.observed] += self.mean_prediction(B)
         return shift
 
-    def to_coef(self, B: Array) -> Array:
+    def to_penalised(self, B: Array) -> Array:
         coef = np.zeros(self.coef_shape)
-        coef[self.observed] = super().to_coef(B)
+        coef[self.observed] = super().to_penalised(B)
         return coef
 
     def from_coef(self, coef: Array) -> Array:

@@ -16,6 +16,7 @@ from solvers.regression.answers import Solver, solve_one
 from solvers.regression.bridge_solver import BridgeSolver
 from solvers.regression.fit import Fit
 from solvers.regression.penalties import GroupSparsity, Penalty
+from solvers.regression.problem import Options
 from solvers.regression.shrinknet import RegularizedShrinkNet
 from solvers.regression.solver import build_problem, check_penalty_argument, solver_of, with_a_path
 from solvers.results import Limit, Record, saveable
@@ -108,6 +109,7 @@ def solve_path(
     n_lams: int = 100,
     lam_ratio: float = 1e-3,
     fit_intercept: bool = True,
+    standardize: bool = False,
     sample_weight: Any = None,
     tol: float = 1e-6,
     max_iter: int = 10_000,
@@ -121,7 +123,7 @@ def solve_path(
 
     Parameters
     ----------
-    X, Y, loss, fit_intercept, sample_weight, tol
+    X, Y, loss, fit_intercept, standardize, sample_weight, tol
         As in `solve`.
     penalty : Penalty, optional
         Its ``lam`` is replaced; ``GroupSparsity`` with unit weights where omitted.
@@ -177,7 +179,7 @@ def solve_path(
     if lams is None and isinstance(penalty, RegularizedShrinkNet):
         # The ratio applies to mu, which grows like lam^q.
         grid = grid ** (1.0 / penalty.q)
-    problem = build_problem(X, Y, loss, fit_intercept=fit_intercept, sample_weight=sample_weight, call="solve_path(X, Y)")
+    problem = build_problem(X, Y, loss, Options(fit_intercept, sample_weight, standardize), "solve_path(X, Y)")
     solver = solver_of(problem, penalty, n_lams=len(grid))
     if lams is None:
         grid = grid * ((solver.lambda_max() if problem.null_loss > 0 else 0.0) or 1.0)

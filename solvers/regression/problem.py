@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from solvers._arrays import as_matrix, as_sample_weight
+from solvers._arrays import Sparse, as_inputs, as_sample_weight, is_sparse
 from solvers._blas import matmul
 from solvers.errors import IncompatibleError, InputError
-from solvers.regression.design import NEGLIGIBLE, DenseDesign
+from solvers.regression.design import NEGLIGIBLE, DenseDesign, Design, ScaledDesign
 from solvers.regression.duality import dual_scale
 from solvers.regression.shrinknet import RegularizedShrinkNet
+from solvers.regression.sparse_design import SparseDesign
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Indices = np.ndarray[Any, np.dtype[np.intp]]
@@ -27,7 +28,7 @@ Indices = np.ndarray[Any, np.dtype[np.intp]]
 NOTHING: Indices = np.arange(0)
 """No columns."""
 
-_SAFE = 1e100
+SAFE = 1e100
 """Data with entries beyond this or below its inverse are scaled, so that squares neither overflow nor vanish."""
 
 _LARGE = 1e200
@@ -84,7 +85,7 @@ class Problem(ABC):
 
     Attributes
     ----------
-    design : DenseDesign
+    design : Design
         ``Xs``, as the caller's matrix with weights and means.
     fit_intercept : bool
         Whether an unpenalised intercept is fitted.
@@ -94,14 +95,17 @@ class Problem(ABC):
         Loss of the model ``B = 0``: the scale of every relative gap; 0 where it is a minimiser to rounding.
     is_vector : bool
         Whether the caller's Y was one-dimensional.
+    scales : (n_features,) or None
+        Where columns are standardised: what each was divided by, in the caller's units; 0 for constant columns.
     """
 
-    design: DenseDesign
+    design: Design
     fit_intercept: bool
     x_scale: float
     y_scale: float
     null_loss: float
     is_vector: bool
+    scales: Array | None
 
     @property
     def n_features(self) -> int:
@@ -185,13 +189,20 @@ class Problem(ABC):
         """``||x_j||^2 / n`` of the effective columns, from the data: (n_features,)."""
         return self.design.mean_squares()
 
-    def to_coef(self, B: Array) -> Array:
-        """Coefficients in the caller's units and shape (n_targets, n_features)."""
+    def to_penalised(self, B: Array) -> Array:
+        """The coefficients that the penalty acts on, (n_targets, n_features): the caller's, or those of standardised columns."""
         return np.ascontiguousarray(B.T) * (self.y_scale / self.x_scale)
 
+    def to_caller(self, penalised: Array) -> Array:
+        """Coefficients of the caller's columns from those that the penalty acts on, (n_targets, n_features)."""
+        if self.scales is None:
+            return penalised
+        return np.divide(penalised, self.scales, out=np.zeros_like(penalised), where=self.scales > 0)
+
     def from_coef(self, coef: Array) -> Array:
-        """Canonical coefficients (n_features, n_targets) of the caller's ``coef``; the inverse of `to_coef`."""
-        return np.ascontiguousarray(coef.T) * (self.x_scale / self.y_scale)
+        """Canonical coefficients (n_features, n_targets) of the caller's ``coef``."""
+        penalised = coef if self.scales is None else coef * self.scales
+        return np.ascontiguousarray(penalised.T) * (self.x_scale / self.y_scale)
 
     def to_dual(self, residual: Array) -> Array:
         """A dual point in the caller's units from an `Evaluation.residual`."""
@@ -203,40 +214,114 @@ class Problem(ABC):
 
 
 @dataclass(frozen=True)
+class Options:
+    """What the caller says about the data beside X and Y.
+
+    Attributes
+    ----------
+    fit_intercept : bool
+        Whether an intercept is fitted.
+    sample_weight : array_like (n_samples,) or None
+        Weights as given.
+    standardize : bool
+        Whether the penalty acts on the coefficients of columns with unit variance.
+    scales : (n_features,) or None
+        Standard deviations to divide by, from an earlier fit; in place of ``standardize``.
+    rescale : bool
+        False keeps the units of extreme data, for penalties of unknown homogeneity.
+    classes : (n_classes,) or None
+        Those of an earlier fit.
+    """
+
+    fit_intercept: bool
+    sample_weight: Any = None
+    standardize: bool = False
+    scales: Array | None = None
+    rescale: bool = True
+    classes: np.ndarray[Any, Any] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("fit_intercept", "standardize"):
+            flag = getattr(self, name)
+            if not isinstance(flag, (bool, np.bool_)):
+                raise IncompatibleError(f"{name} must be True or False, got {flag!r}")
+            object.__setattr__(self, name, bool(flag))
+
+    @property
+    def standardized(self) -> bool:
+        """Whether the columns are divided by anything."""
+        return self.standardize or self.scales is not None
+
+
+@dataclass(frozen=True)
 class Inputs:
     """The caller's X and weights, checked and in canonical form: what all losses begin with."""
 
-    design: DenseDesign
+    design: Design
     weights: Array
     x_scale: float
     fit_intercept: bool
+    scales: Array | None
 
     @classmethod
-    def build(cls, X: Any, Y: Any, *, fit_intercept: bool, sample_weight: Any, rescale: bool, call: str) -> Inputs:
+    def build(cls, X: Any, Y: Any, *, call: str, options: Options) -> Inputs:
         """Check X, the weights and that there is a Y; nothing the caller owns is written to."""
         if Y is None:
             raise IncompatibleError(f"Y is missing: write {call}, Y of shape (n_samples, n_targets)")
-        if not isinstance(fit_intercept, (bool, np.bool_)):
-            raise IncompatibleError(f"fit_intercept must be True or False, got {fit_intercept!r}")
-        X, x_scale = tame(as_matrix(X), rescale)
-        weights = _normalised(as_sample_weight(sample_weight, X.shape[0]), X.shape[0])
-        design = DenseDesign.build(X, weights, centre=bool(fit_intercept))
-        return cls(design, weights, x_scale, bool(fit_intercept))
+        centre = options.fit_intercept
+        X, x_scale = tame_inputs(as_inputs(X), options.rescale)
+        weights = _normalised(as_sample_weight(options.sample_weight, X.shape[0]), X.shape[0])
+        design = design_of(X, weights, centre=centre)
+        if not options.standardized:
+            return cls(design, weights, x_scale, centre, None)
+        if options.scales is not None:
+            check_features(len(options.scales), X.shape[1])
+            deviations = options.scales / x_scale
+        else:
+            around_means = design if centre else design_of(X, weights, centre=True)
+            deviations = np.sqrt(np.maximum(around_means.mean_squares(), 0.0))
+        return cls(ScaledDesign.of(design, inverse_scales(deviations)), weights, 1.0, centre, deviations * x_scale)
 
 
-def check_features(n_features: int, problem: Problem) -> None:
+def inverse_scales(scales: Array) -> Array:
+    """``1 / scales``, 0 for 0: what has no spread is made zero."""
+    return np.divide(1.0, scales, out=np.zeros_like(scales), where=scales > 0)
+
+
+def check_features(expected: int, n_features: int) -> None:
     """Raise unless the data has as many columns as the fit."""
-    if n_features != problem.n_features:
-        raise InputError(f"X must have {n_features} columns, as in the fit, got {problem.n_features}")
+    if n_features != expected:
+        raise InputError(f"X must have {expected} columns, as in the fit, got {n_features}")
+
+
+def design_of(X: Array | Sparse, weights: Array, *, centre: bool) -> Design:
+    """The design of canonical inputs, as `as_inputs` returns them, under sample weights ``(n_samples,)``."""
+    return (SparseDesign if is_sparse(X) else DenseDesign).build(X, weights, centre=centre)
+
+
+def tame_inputs(X: Array | Sparse, rescale: bool) -> tuple[Array | Sparse, float]:
+    """`tame` for canonical inputs, sparse ones included."""
+    if not is_sparse(X):
+        return tame(X, rescale)
+    sparse: Sparse = X
+    if sparse.nnz == 0:
+        return X, 1.0
+    data, scale = tame(sparse.data, rescale)
+    return (X, 1.0) if scale == 1.0 else (type(sparse)((data, sparse.indices, sparse.indptr), shape=sparse.shape), scale)
 
 
 def tame(A: Array, rescale: bool) -> tuple[Array, float]:
     """``(A / scale, scale)`` with a power of two that is 1 unless squares of the entries would over- or underflow."""
     largest = max(float(A.max()), -float(A.min()))
-    if not rescale or largest < NEGLIGIBLE or 1.0 / _SAFE <= largest <= _SAFE:
+    if not rescale or largest < NEGLIGIBLE or 1.0 / SAFE <= largest <= SAFE:
         return A, 1.0
-    scale = float(np.ldexp(1.0, int(np.clip(np.frexp(largest)[1], -1000, 1000))))
+    scale = power_of_two(largest)
     return A / scale, scale
+
+
+def power_of_two(size: float) -> float:
+    """The power of two next to ``size``."""
+    return float(np.ldexp(1.0, int(np.clip(np.frexp(size)[1], -1000, 1000))))
 
 
 def _normalised(weights: Array | None, n_samples: int) -> Array:

@@ -16,12 +16,14 @@ from solvers.regression.answers import drive, finish, solve_one
 from solvers.regression.bridge_solver import BridgeSolver
 from solvers.regression.descent import minimise_by_sweeps
 from solvers.regression.fit import Fit
+from solvers.regression.gram import Gram
+from solvers.regression.gram_problem import GramProblem
 from solvers.regression.group_solver import GroupSparsitySolver, SquaredGroupSolver
 from solvers.regression.links import LINKS
 from solvers.regression.logistic_problem import LogisticProblem
 from solvers.regression.logistic_solver import LogisticBridgeSolver, LogisticGroupSolver
 from solvers.regression.penalties import GroupSparsity, Penalty, prox, subdiff_distance, value
-from solvers.regression.problem import Problem, check_features
+from solvers.regression.problem import Options, Problem, check_features
 from solvers.regression.rows import row_norms
 from solvers.regression.shrinknet import RegularizedShrinkNet, ShrinkNet
 from solvers.regression.squared_bridge import SquaredBridgeSolver
@@ -40,6 +42,7 @@ def solve(
     *,
     loss: str = "squared",
     fit_intercept: bool = True,
+    standardize: bool = False,
     sample_weight: Any = None,
     tol: float = 1e-6,
     max_iter: int = 10_000,
@@ -57,9 +60,10 @@ def solve(
 
     Parameters
     ----------
-    X : array_like (n_samples, n_features)
-        Inputs, float64 or convertible; any memory order; never modified nor copied whole. Columns whose entries all stay below
-        1e-290 count as zero: coefficients large enough to matter would overflow.
+    X : array_like or sparse (n_samples, n_features), or Gram
+        Inputs, float64, float32 or convertible; any memory order; scipy.sparse, never made dense as a whole; memory-mapped. Never
+        modified nor copied whole. Columns whose entries all stay below 1e-290 count as zero: coefficients large enough to matter
+        would overflow. A `Gram` stands for X, Y and sample_weight, with the squared loss: write ``solve(gram, penalty=...)``.
     Y : array_like (n_samples,) or (n_samples, n_targets)
         Targets.
     penalty : Penalty
@@ -68,6 +72,10 @@ def solve(
         The loss.
     fit_intercept : bool
         Whether to fit an intercept; it is never penalised.
+    standardize : bool
+        Whether the penalty acts on the coefficients of columns divided by their standard deviation (weighted, over n). X is not
+        copied, ``coef`` and ``intercept`` are for X as given. Constant columns count as zero. Without an intercept columns are
+        divided alike, and not centred.
     sample_weight : array_like (n_samples,), optional
         Non-negative weights ``s_i``: 2 counts as a duplicated row, 0 as a removed one; their scale does not matter.
     tol : float
@@ -134,9 +142,8 @@ def solve(
     penalty = check_penalty_argument(penalty)
     tol = as_number(tol, "tol")
     monitor = Monitor(max_iter=max_iter, time_limit=time_limit, callback=callback, verbose=verbose)
-    problem = build_problem(
-        X, Y, loss, fit_intercept=fit_intercept, sample_weight=sample_weight, rescale=isinstance(penalty, KNOWN_PENALTIES)
-    )
+    options = Options(fit_intercept, sample_weight, standardize, rescale=isinstance(penalty, KNOWN_PENALTIES))
+    problem = build_problem(X, Y, loss, options)
     require_operations(penalty.kernel(problem.n_features), value, prox, subdiff_distance)
     B = problem.from_coef(_as_init(init, problem))
     with monitor.defer_interrupts():
@@ -159,6 +166,7 @@ def lambda_max(
     *,
     loss: str = "squared",
     fit_intercept: bool = True,
+    standardize: bool = False,
     sample_weight: Any = None,
 ) -> float:
     """Smallest ``lam`` at which zero is every penalised column's minimiser, the others being zero.
@@ -169,7 +177,7 @@ def lambda_max(
 
     Parameters
     ----------
-    X, Y, loss, fit_intercept, sample_weight
+    X, Y, loss, fit_intercept, standardize, sample_weight
         As in `solve`.
     penalty : Penalty, optional
         Its ``lam`` does not count; ``GroupSparsity`` with unit weights where omitted.
@@ -187,7 +195,7 @@ def lambda_max(
     1.0
     """
     penalty = with_a_path(GroupSparsity(1.0) if penalty is None else check_penalty_argument(penalty), "lambda_max")
-    problem = build_problem(X, Y, loss, fit_intercept=fit_intercept, sample_weight=sample_weight, call="lambda_max(X, Y)")
+    problem = build_problem(X, Y, loss, Options(fit_intercept, sample_weight, standardize), "lambda_max(X, Y)")
     return solver_of(problem, penalty).lambda_max() if problem.null_loss > 0 else 0.0
 
 
@@ -199,6 +207,7 @@ def lambda_zero(
     *,
     loss: str = "squared",
     fit_intercept: bool = True,
+    standardize: bool = False,
     sample_weight: Any = None,
 ) -> float:
     """A ``lam`` from which on zero is the global minimiser, proven.
@@ -212,7 +221,7 @@ def lambda_zero(
 
     Parameters
     ----------
-    X, Y, loss, fit_intercept, sample_weight
+    X, Y, loss, fit_intercept, standardize, sample_weight
         As in `solve`.
     penalty : Penalty
         Its ``lam`` does not count; ``GroupSparsity`` where omitted.
@@ -241,7 +250,7 @@ def lambda_zero(
     penalty = with_a_path(GroupSparsity(1.0) if penalty is None else check_penalty_argument(penalty), "lambda_zero")
     if isinstance(penalty, RegularizedShrinkNet) and penalty.p < 1:
         raise IncompatibleError(f"lambda_zero is known for p >= 1, got p={penalty.p:g}: lambda_max is the local threshold")
-    problem = build_problem(X, Y, loss, fit_intercept=fit_intercept, sample_weight=sample_weight, call="lambda_zero(X, Y)")
+    problem = build_problem(X, Y, loss, Options(fit_intercept, sample_weight, standardize), "lambda_zero(X, Y)")
     return solver_of(problem, penalty).lambda_zero() if problem.null_loss > 0 else 0.0
 
 
@@ -275,16 +284,9 @@ def refit(fit: Fit, X: Any, Y: Any = None, *, sample_weight: Any = None) -> Fit:
     """
     if not isinstance(fit, Fit):
         raise IncompatibleError(f"fit must be a Fit, as returned by solve, got {type(fit).__name__}")
-    problem = build_problem(
-        X,
-        Y,
-        fit.family,
-        fit_intercept=fit.fit_intercept,
-        sample_weight=sample_weight,
-        classes=fit.classes,
-        call="refit(fit, X, Y)",
-    )
-    check_features(fit.coef.shape[1], problem)
+    options = Options(fit.fit_intercept, sample_weight, scales=fit.scales, classes=fit.classes)
+    problem = build_problem(X, Y, fit.family, options, "refit(fit, X, Y)")
+    check_features(fit.coef.shape[1], problem.n_features)
     tol, monitor = fit.certificate.tol, Monitor(max_iter=_REFIT_ROUNDS)
     solver = solver_of(problem, GroupSparsity(0.0))
     solver.start_from(problem.from_coef(fit.coef))
@@ -304,24 +306,16 @@ KNOWN_PENALTIES = (GroupSparsity, RegularizedShrinkNet, ShrinkNet)
 
 
 def build_problem(
-    X: Any,
-    Y: Any,
-    loss: str,
-    *,
-    fit_intercept: bool,
-    sample_weight: Any,
-    rescale: bool = True,
-    classes: np.ndarray[Any, Any] | None = None,
-    call: str = "solve(X, Y, penalty)",
+    X: Any, Y: Any, loss: str, options: Options, call: str = "solve(X, Y, penalty)"
 ) -> SquaredProblem | LogisticProblem:
-    """The caller's data in canonical form, for a loss of `LOSSES`; ``classes`` are those of an earlier fit."""
+    """The caller's data in canonical form, for a loss of `LOSSES`."""
     if not isinstance(loss, str) or loss not in LOSSES:
         raise InputError(f"loss must be one of {', '.join(map(repr, LOSSES))}, got {loss!r}")
+    if isinstance(X, Gram):
+        return GramProblem.of(X, Y, loss, options, call)
     if loss == "squared":
-        return SquaredProblem.build(X, Y, fit_intercept=fit_intercept, sample_weight=sample_weight, rescale=rescale, call=call)
-    return LogisticProblem.build(
-        X, Y, loss, fit_intercept=fit_intercept, sample_weight=sample_weight, rescale=rescale, classes=classes, call=call
-    )
+        return SquaredProblem.build(X, Y, options, call)
+    return LogisticProblem.build(X, Y, loss, options, call)
 
 
 def solver_of(problem: SquaredProblem | LogisticProblem, penalty: Penalty, n_lams: int = 1) -> GroupSparsitySolver | BridgeSolver:
@@ -354,7 +348,9 @@ def check_penalty_argument(penalty: Any) -> Penalty:
     if isinstance(penalty, Penalty):
         return penalty
     if penalty is None:
-        raise IncompatibleError("penalty is missing: write solve(X, Y, GroupSparsity(0.1))")
+        raise IncompatibleError(
+            "penalty is missing: write solve(X, Y, GroupSparsity(0.1)), or solve(gram, penalty=...) for a Gram"
+        )
     if isinstance(penalty, str):
         raise InputError(f"penalty {penalty!r} is unknown: write GroupSparsity(0.1)")
     raise IncompatibleError(f"penalty must be a Penalty such as GroupSparsity(0.1), got {penalty!r}")

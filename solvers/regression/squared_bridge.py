@@ -86,8 +86,9 @@ class SquaredBridgeSolver(BridgeSolver):
         problem = self.problem
         everything = np.arange(problem.n_features)
         # Each lam takes several descents.
-        full = prefers_full_gram(*problem.design.shape, problem.n_targets, 4 * self.n_lams)
-        return (FullGram if full else WorkingSets)(problem, everything, None)
+        if prefers_full_gram(problem, 4 * self.n_lams):
+            return FullGram(problem, everything)
+        return WorkingSets(problem, everything, None)
 
     def group_solver(self) -> SquaredGroupSolver:
         solver = SquaredGroupSolver(self.problem, GroupSparsity(1.0, self.penalty.weights))

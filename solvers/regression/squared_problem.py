@@ -10,15 +10,15 @@ import numpy as np
 
 from solvers._arrays import as_targets
 from solvers._blas import matmul
-from solvers.regression.design import DenseDesign
+from solvers.regression.design import Design
 from solvers.regression.duality import group_gap
 from solvers.regression.least_squares import ColumnSpace
-from solvers.regression.problem import NOTHING, Evaluation, Indices, Inputs, Problem, tame
+from solvers.regression.problem import NOTHING, Evaluation, Indices, Inputs, Options, Problem, tame
 from solvers.regression.separable import separable_part
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
-_NULL_LOSS_FLOOR = 1e-30
+NULL_LOSS_FLOOR = 1e-30
 
 
 @dataclass(frozen=True)
@@ -63,31 +63,31 @@ class SquaredProblem(Problem):
     _spaces: dict[bytes, ColumnSpace | None] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def build(
-        cls,
-        X: Any,
-        Y: Any,
-        *,
-        fit_intercept: bool,
-        sample_weight: Any = None,
-        rescale: bool = True,
-        call: str = "solve(X, Y, penalty)",
-    ) -> SquaredProblem:
+    def build(cls, X: Any, Y: Any, options: Options, call: str = "solve(X, Y, penalty)") -> SquaredProblem:
         """Check the caller's data and bring it into canonical form.
 
-        ``rescale=False`` keeps the units of extreme data, for penalties of unknown homogeneity. ``call`` is what the caller
-        should have written, for the messages.
+        ``call`` is what the caller should have written, for the messages.
         """
-        inputs = Inputs.build(X, Y, fit_intercept=fit_intercept, sample_weight=sample_weight, rescale=rescale, call=call)
+        inputs = Inputs.build(X, Y, call=call, options=options)
         design = inputs.design
         Y, is_vector = as_targets(Y, design.shape[0])
-        Y, y_scale = tame(Y, rescale)
-        targets, means = _centred_targets(Y, design, centre=inputs.fit_intercept)
+        Y, y_scale = tame(Y, options.rescale)
+        targets, means = centred_targets(Y, design, centre=inputs.fit_intercept)
         null_loss = 0.5 * float(np.sum(targets**2)) / design.total
         mean_square = float(np.sum(inputs.weights[:, np.newaxis] * Y**2)) / design.total
-        if null_loss <= _NULL_LOSS_FLOOR * mean_square:
+        if null_loss <= NULL_LOSS_FLOOR * mean_square:
             null_loss, targets = 0.0, np.zeros_like(targets)
-        return cls(design, inputs.fit_intercept, inputs.x_scale, y_scale, null_loss, is_vector, targets, means)
+        return cls(
+            design=design,
+            fit_intercept=inputs.fit_intercept,
+            x_scale=inputs.x_scale,
+            y_scale=y_scale,
+            null_loss=null_loss,
+            is_vector=is_vector,
+            scales=inputs.scales,
+            targets=targets,
+            target_means=means,
+        )
 
     @property
     def n_targets(self) -> int:
@@ -133,6 +133,29 @@ class SquaredProblem(Problem):
             B[chosen] += space.correct(self.targets - self.design.predict(B))
         return B
 
+    def fit_free(self, B: Array, free: Indices) -> None:
+        """Set the rows ``free`` of ``B`` to the minimum-norm least-squares fit of what the others leave, in place."""
+        space = self.space(free)
+        if space is None:
+            return
+        B[free] = 0.0
+        B[free] = space.solve(self.targets - self.design.predict(B))
+        B[free] += space.correct(self.targets - self.design.predict(B))
+
+    def projected_gram(self, penalised: Indices, free: Indices) -> Array:
+        """Gram matrix of the columns ``penalised``, orthogonally to the unpenalised columns ``free``; all without those."""
+        if len(free) == 0:
+            return self.gram
+        Q = self.gram[np.ix_(penalised, penalised)]
+        _project_out(Q, self._along(free, penalised))
+        return Q
+
+    def _along(self, free: Indices, others: Indices) -> Array:
+        """Components of the effective columns ``others`` along the basis of the columns ``free``, over sqrt(n)."""
+        space = self.space(free)
+        assert space is not None
+        return matmul(space.basis.T, self.design.columns(others)) / np.sqrt(self.design.total)
+
     def evaluate(self, B: Array, free: Indices = NOTHING, shift: Array | None = None) -> SquaredEvaluation:
         n, root, space = self.design.total, self.design.root_weights, self.space(free)
         R = self.targets - self.design.predict(B)
@@ -166,6 +189,15 @@ class SquaredProblem(Problem):
         return self.target_means - self.mean_prediction(B)
 
 
+def _project_out(Q: Array, C: Array) -> None:
+    """``Q -= C'C`` in place; columns that vanish to rounding become exactly zero."""
+    original = np.diag(Q).copy()
+    Q -= matmul(C.T, C)
+    vanished = np.diag(Q) <= 1e-13 * original
+    Q[vanished, :] = 0.0
+    Q[:, vanished] = 0.0
+
+
 def _outer(a: Array, b: Array) -> Array:
     return a[:, np.newaxis] * b
 
@@ -174,7 +206,7 @@ def _half_mean_square(A: Array, n: float) -> float:
     return 0.5 * float(np.sum(A * A)) / n
 
 
-def _centred_targets(Y: Array, design: DenseDesign, *, centre: bool) -> tuple[Array, Array]:
+def centred_targets(Y: Array, design: Design, *, centre: bool) -> tuple[Array, Array]:
     """``diag(sqrt(s)) (Y - 1 mean')`` and the means; a constant target is centred to exact zeros."""
     root = design.root_weights[:, np.newaxis]
     if not centre:

@@ -16,39 +16,24 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 Indices = np.ndarray[Any, np.dtype[np.intp]]
 
 _FIRST_SIZE = 64
-_GRAM_BYTES = 2**30
-"""Memory a full Gram matrix may take."""
-
-# Throughputs of one present-day core, in operations or bytes per second. Only their ratio decides, and it varies little.
-_GEMM_RATE = 3e10
-_MEMORY_RATE = 1e10
 
 
-def prefers_full_gram(n_samples: int, n_features: int, n_targets: int, n_lams: int) -> bool:
-    """Whether forming the whole Gram matrix costs less than the passes over X that it saves.
-
-    The Gram matrix takes ``n p^2`` operations and goes through memory about three times, once. A working-set solver passes over
-    X about 10 times to start and 3 times per further lam, each pass two products with ``n_targets`` columns: ``4 n p n_targets``
-    operations or two readings of X, whichever takes longer.
-    """
-    if 8.0 * n_features**2 > _GRAM_BYTES:
-        return False
-    size = float(n_samples) * n_features
-    seconds_per_pass = max(4.0 * size * n_targets / _GEMM_RATE, 16.0 * size / _MEMORY_RATE)
-    seconds_for_gram = size * n_features / _GEMM_RATE + 24.0 * n_features**2 / _MEMORY_RATE
-    return seconds_for_gram <= (10 + 3 * (n_lams - 1)) * seconds_per_pass
+def prefers_full_gram(problem: Problem, n_lams: int) -> bool:
+    """Whether to form the whole Gram matrix: `Design.prefers_gram` knows what it costs."""
+    return problem.design.prefers_gram(problem.n_targets, n_lams)
 
 
 class FullGram:
-    """All penalised columns, always; their Gram matrix is formed once."""
+    """All penalised columns, always; their Gram matrix is formed once.
 
-    def __init__(self, problem: SquaredProblem, penalised: Indices, free_basis: Array | None) -> None:
+    ``rough`` allows a cheaper matrix, for who corrects its errors; the attribute says whether it came to that.
+    """
+
+    def __init__(self, problem: SquaredProblem, penalised: Indices, free: Indices = NOTHING, *, rough: bool = False) -> None:
         self.penalised = penalised
-        self.Q = problem.gram
-        if free_basis is None:
-            return
-        self.Q = problem.gram[np.ix_(penalised, penalised)]
-        _project_out(self.Q, matmul(free_basis.T, problem.design.columns(penalised)) / np.sqrt(problem.design.total))
+        cheap = problem.design.rough_gram() if rough and len(free) == 0 else None
+        self.rough = cheap is not None
+        self.Q = problem.projected_gram(penalised, free) if cheap is None else cheap
 
     def start(self, B: Array, scores: Array, strong: float) -> Indices:
         """The columns to begin a new lam with."""
@@ -148,15 +133,6 @@ _COLUMNS_PER_SAMPLE = 2
 
 _DEPENDENT = 1e-24
 """A column whose squared length falls below this share when the unpenalised columns are projected out lies in their span."""
-
-
-def _project_out(Q: Array, C: Array) -> None:
-    """``Q -= C'C`` in place; columns that vanish to rounding become exactly zero."""
-    original = np.diag(Q).copy()
-    Q -= matmul(C.T, C)
-    vanished = np.diag(Q) <= 1e-13 * original
-    Q[vanished, :] = 0.0
-    Q[:, vanished] = 0.0
 
 
 def scores_of(gradient: Array, radii: Array) -> Array:

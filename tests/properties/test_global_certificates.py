@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from solvers import GlobalCertificate, GroupSparsity, RegularizedShrinkNet, SolveError, certify, lambda_max, solve
+from solvers.regression.problem import Options
 from solvers.regression.relaxation import IN, OUT, UNDECIDED, Relaxed, bound_terms
 from solvers.regression.squared_problem import SquaredProblem
 from solvers.results import Kind, Limit, Status
@@ -183,6 +184,6 @@ def test_the_bound_of_the_gram_matrix_is_that_of_the_data(exponent: float) -> No
     X = X + 1e5
     fit = solve(X, Y, unit.with_lam(0.02 * lambda_max(X, Y, unit, sample_weight=weights)), sample_weight=weights)
     certificate = certify(fit, X, Y, sample_weight=weights, level="global", tol=1e-5)
-    problem = SquaredProblem.build(X, Y, fit_intercept=True, sample_weight=weights)
+    problem = SquaredProblem.build(X, Y, Options(True, weights))
     assert certificate.upper == pytest.approx(fit.objective, rel=1e-9)
     assert certificate.upper - certificate.lower <= 1e-4 * problem.null_loss

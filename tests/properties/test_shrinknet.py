@@ -24,7 +24,7 @@ from solvers import (
     solve,
     solve_path,
 )
-from solvers.regression import bridge_solver, working_set
+from solvers.regression import squared_bridge, working_set
 from solvers.results import Kind
 from tests.checks import centred, null_loss
 from tests.properties import test_group_sparsity as group
@@ -298,7 +298,7 @@ def test_working_sets_leave_no_column_behind(
 def forced(columns_per_sample: float) -> Iterator[None]:
     """Inside the block columns are looked at in working sets, whatever the cost rule says."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bridge_solver, "prefers_full_gram", lambda *_: False)
+        patch.setattr(squared_bridge, "prefers_full_gram", lambda *_: False)
         patch.setattr(working_set, "_COLUMNS_PER_SAMPLE", columns_per_sample)
         yield
 

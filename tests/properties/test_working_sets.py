@@ -11,7 +11,7 @@ from hypothesis import given
 
 from solvers import GroupSparsity, Status, solve, solve_path
 from solvers.regression import group_solver, working_set
-from solvers.regression.working_set import prefers_full_gram
+from solvers.regression.design import dense_gram_pays
 from tests.properties.test_group_sparsity import WELL_SCALED, largest_lam, penalty
 from tests.strategies import Problem, problems
 
@@ -52,7 +52,7 @@ def test_a_wide_path_grows_its_working_set(order: str, centre: float) -> None:
     rng = np.random.default_rng(0)
     X = np.asarray(rng.standard_normal((60, 3000)) + centre, order=order)
     Y = X[:, :5] @ rng.standard_normal((5, 3)) + rng.standard_normal((60, 3))
-    assert not prefers_full_gram(60, 3000, 3, 20)
+    assert not dense_gram_pays(60, 3000, 3, 20)
     path = solve_path(X, Y, n_lams=20, lam_ratio=1e-2, tol=1e-9)
     assert np.all(path.gaps <= 1e-9)
     alone = solve(X, Y, GroupSparsity(path.lams[-1]), tol=1e-9)
@@ -61,8 +61,8 @@ def test_a_wide_path_grows_its_working_set(order: str, centre: float) -> None:
 
 
 def test_the_cost_rule_follows_shape_and_memory() -> None:
-    assert prefers_full_gram(10_000, 280, 16, 1)
-    assert not prefers_full_gram(500, 20_000, 20, 1)
-    assert not prefers_full_gram(10**6, 5_000, 1, 1)
-    assert prefers_full_gram(10**6, 5_000, 1, 100)
-    assert not prefers_full_gram(10**6, 20_000, 1000, 1000)
+    assert dense_gram_pays(10_000, 280, 16, 1)
+    assert not dense_gram_pays(500, 20_000, 20, 1)
+    assert not dense_gram_pays(10**6, 5_000, 1, 1)
+    assert dense_gram_pays(10**6, 5_000, 1, 100)
+    assert not dense_gram_pays(10**6, 20_000, 1000, 1000)

@@ -24,7 +24,11 @@ from solvers import (
     Certificate,
     ConvergenceWarning,
     Fit,
+    Gram,
     GroupSparsity,
+    GroupSparsityClassifier,
+    GroupSparsityRegressor,
+    GroupSparsityRegressorCV,
     IncompatibleError,
     InputError,
     Limit,
@@ -141,6 +145,8 @@ def pristine() -> SimpleNamespace:
         path=path,
         bridged=solve(X, Y, RegularizedShrinkNet(0.1, 0.1)),
         own=solve(X, Y, Ridge(1.0)),
+        gram=Gram.from_blocks([(X, Y)]),
+        scaled=solve(X, Y, penalty, standardize=True),
     )
 
 
@@ -221,9 +227,18 @@ ARGUMENTS: list[tuple[tuple[str, ...], str, Any, type[Exception], str]] = [
     (
         (*ALL, "predict"),
         "X",
-        lambda d: csr_matrix(d.X),
-        IncompatibleError,
-        "X is a sparse matrix, which this ... write X.toarray()",
+        lambda d: csr_matrix(at((1, 2), NAN)(d.X)),
+        InputError,
+        "X must be finite, got nan at [1, 2] (1 such ... drop those rows",
+    ),
+    ((*ALL, "predict"), "X", lambda d: csr_matrix(d.X * 1j), InputError, "X must be real, got complex128: write X.real"),
+    ((*ALL, "predict"), "X", lambda d: csr_matrix((0, 5)), InputError, "X must have at least one row and one column, got shape"),
+    (
+        (*ALL, "predict"),
+        "X",
+        lambda d: at((1, 2), NAN)(d.X.astype(np.float32)),
+        InputError,
+        "X must be finite, got nan at [1, 2]",
     ),
     (("certify", "refit", "predict"), "X", lambda d: d.X[:, 1:], InputError, "X must have 5 columns, as in the fit, got 4"),
     (("predict",), "X", lambda d: d.X.T, InputError, "X must have 5 columns, as in the fit, got 12"),
@@ -262,8 +277,9 @@ ARGUMENTS: list[tuple[tuple[str, ...], str, Any, type[Exception], str]] = [
     (SOLVES, "fit_intercept", 1, IncompatibleError, "fit_intercept must be True or False, got 1"),
     (FITS, "fit_intercept", "no", IncompatibleError, "fit_intercept must be True or False, got 'no'"),
     (FITS, "fit_intercept", None, IncompatibleError, "fit_intercept must be True or False, got None"),
-    (FITS, "loss", "hinge", InputError, "loss must be 'squared', got 'hinge'"),
-    (FITS, "loss", None, InputError, "loss must be 'squared', got None"),
+    (FITS, "standardize", "yes", IncompatibleError, "standardize must be True or False, got 'yes'"),
+    (FITS, "loss", "hinge", InputError, "loss must be ... 'squared', ... got 'hinge'"),
+    (FITS, "loss", None, InputError, "loss must be ... 'squared', ... got None"),
     (SOLVES, "tol", -1e-9, InputError, "tol must be finite and at least 0, got -1e-09"),
     ((*SOLVES, "certify"), "tol", NAN, InputError, "tol must be finite and at least 0, got nan"),
     (("certify",), "tol", INF, InputError, "tol must be finite and at least 0, got inf"),
@@ -457,7 +473,7 @@ OTHER_CALLS: list[tuple[Callable[[SimpleNamespace], object], type[Exception], st
     (lambda d: GroupSparsity(1, [[1], [2, 3]]), InputError, "weights must be an array of numbers with rows"),
     (lambda d: call("solve_path", d, lams=[[1], [2, 3]]), InputError, "lams must be an array of numbers with rows"),
     (lambda d: call("solve", d, init=[[1], [2, 3]]), InputError, "init must"),
-    (lambda d: call("solve", d, loss=d.Y), InputError, "loss must be 'squared', got"),
+    (lambda d: call("solve", d, loss=d.Y), InputError, "loss must be ... 'squared', ... got"),
     (lambda d: d.penalty.value(np.ones(3)), InputError, "coef must have"),
     (lambda d: implements(print, BareKernel)(fail), IncompatibleError, "operation"),
     (
@@ -506,6 +522,85 @@ OTHER_CALLS: list[tuple[Callable[[SimpleNamespace], object], type[Exception], st
         lambda d: certify(d.bridged, d.X, d.Y, level="global", tol=0, callback=fail),
         SolveError,
         "callback raised ZeroDivisionError('on purpose') ... the certificate so far is in this error's .result",
+    ),
+]
+
+
+OTHER_CALLS += [
+    (lambda d: solve(d.gram, d.Y, d.penalty), IncompatibleError, "Y must be left out ... Gram ... solve(gram, penalty=penalty)"),
+    (
+        lambda d: solve(d.gram, d.penalty),
+        IncompatibleError,
+        "penalty is missing: write ... or solve(gram, penalty=...)",
+    ),
+    (lambda d: lambda_max(d.gram, d.Y), IncompatibleError, "Y must be left out beside a Gram ... write lambda_max(gram)"),
+    (lambda d: certify(d.fit, d.gram, d.Y), IncompatibleError, "Y must be left out beside a Gram ... write certify(fit, gram)"),
+    (
+        lambda d: solve(d.gram, penalty=d.penalty, sample_weight=d.s),
+        IncompatibleError,
+        "sample_weight must be left out beside a Gram ... write Gram.from_blocks([(X, Y, sample_weight)])",
+    ),
+    (
+        lambda d: solve(d.gram, penalty=d.penalty, loss="logistic"),
+        IncompatibleError,
+        "loss must be 'squared' with a Gram, got 'logistic': write solve(X, Y, penalty)",
+    ),
+    (lambda d: refit(d.fit, Gram.from_blocks([(d.X[:, 1:], d.Y)])), InputError, "X must have 5 columns, as in the fit, got 4"),
+    (lambda d: refit(d.scaled, Gram.from_blocks([(d.X[:, 1:], d.Y)])), InputError, "X must have 5 columns, as in the fit, got 4"),
+    (lambda d: certify(d.scaled, d.X[:, 1:], d.Y), InputError, "X must have 5 columns, as in the fit, got 4"),
+    (lambda d: Gram.from_blocks([]), InputError, "blocks must hold at least one row with a positive weight, got none"),
+    (lambda d: Gram.from_blocks([(d.X, d.Y, 0 * d.s)]), InputError, "blocks must hold at least one row with a positive weight"),
+    (lambda d: Gram.from_blocks([d.X]), IncompatibleError, "blocks[0] must be (X_block, Y_block) or ... got ndarray"),
+    (
+        lambda d: Gram.from_blocks([(d.X, d.Y), (d.X,)]),
+        IncompatibleError,
+        "blocks[1] must be (X_block, Y_block) or ... got 1 ent",
+    ),
+    (
+        lambda d: Gram.from_blocks([(d.X, d.Y), (d.X[:, 1:], d.Y)]),
+        InputError,
+        "each of blocks must have 5 features and 2 targets",
+    ),
+    (lambda d: Gram.from_blocks([(d.X, d.Y[1:])]), InputError, "Y of blocks[0] must have one row per row of X"),
+    (lambda d: Gram.from_blocks([(at((1, 2), NAN)(d.X), d.Y)]), InputError, "X of blocks[0] must be finite, got nan at [1, 2]"),
+    (lambda d: Gram.from_blocks([(d.X, d.Y, -d.s)]), InputError, "weights of blocks[0] must not be negative"),
+    (lambda d: Gram.from_blocks([(1e200 * d.X, d.Y)]), InputError, "blocks[0] must have squares below 1.8e308 ... divide X or Y"),
+    (lambda d: d.gram.merge(d.X), IncompatibleError, "other must be a Gram, got ndarray: write Gram.from_blocks([(X, Y)])"),
+    (
+        lambda d: d.gram + Gram.from_blocks([(d.X, d.Y[:, 0])]),
+        InputError,
+        "other must have 5 features and 2 targets ... got 5 and 1",
+    ),
+    (lambda d: Gram.merged([]), InputError, "grams must have at least one entry, got none"),
+]
+
+
+OTHER_CALLS += [
+    (lambda d: GroupSparsityRegressor("best").fit(d.X, d.Y), InputError, "lam must be a number or 'auto', got 'best'"),
+    (
+        lambda d: GroupSparsityRegressorCV(selection="best").fit(d.X, d.Y),
+        InputError,
+        "selection must be one of 'min', '1se', got 'best'",
+    ),
+    (
+        lambda d: GroupSparsityClassifier(loss="hinge").fit(d.X, d.Y[:, 0] > 0),
+        InputError,
+        "loss must be one of 'multinomial', 'logistic', got 'hinge'",
+    ),
+    (
+        lambda d: GroupSparsityClassifier(class_weight="even").fit(d.X, d.Y[:, 0] > 0),
+        InputError,
+        "class_weight must be None, 'balanced' or a dict from labels to weights, got 'even'",
+    ),
+    (
+        lambda d: GroupSparsityClassifier(loss="logistic", class_weight="balanced").fit(d.X, (d.Y > 0).astype(int)),
+        IncompatibleError,
+        "class_weight is for one label per sample, got y of shape (12, 2): write fit(X, y, sample_weight=...)",
+    ),
+    (
+        lambda d: GroupSparsityClassifier(class_weight={"b": 0}).fit(d.X, ["a", "b"] * 6),
+        InputError,
+        "y must have at least two classes with positive weight, got one class, ['a']: there is nothing",
     ),
 ]
 
@@ -570,10 +665,14 @@ def test_right_input_is_taken_and_left_as_it_was(function, d, pristine):
 OURS = (InputError, IncompatibleError, MissingDependencyError, SolveError)
 
 
+def system_files() -> list[FilePath]:
+    return [path for system in ("regression", "estimators") for path in (PACKAGE / system).rglob("*.py")]
+
+
 def raise_statements() -> set[tuple[str, int, int]]:
     """File, first and last line of each statement of the library that raises one of the package's errors."""
     found = set()
-    for path in [*PACKAGE.glob("_*.py"), PACKAGE / "errors.py", PACKAGE / "results.py", *(PACKAGE / "regression").rglob("*.py")]:
+    for path in [*PACKAGE.glob("_*.py"), PACKAGE / "errors.py", PACKAGE / "results.py", *system_files()]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Raise) and any(
                 ast.unparse(node.exc or node).startswith(error.__name__ + "(") for error in OURS

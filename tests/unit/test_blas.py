@@ -161,3 +161,8 @@ def test_cholesky_reads_the_upper_triangle_of_a_c_ordered_matrix_alone():
     assert factor is not None
     L = np.tril(factor)
     np.testing.assert_allclose(L @ L.T, A, rtol=1e-12, atol=1e-12)
+
+
+def test_an_empty_matrix_is_inverted_in_silence(capfd):
+    assert cholesky_inverse(np.zeros((0, 0), order="F")).shape == (0, 0)
+    assert capfd.readouterr() == ("", "")

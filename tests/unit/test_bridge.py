@@ -17,6 +17,7 @@ from solvers.regression.bridge import OneBridgeKernel, PowerBridgeKernel, TwoBri
 from solvers.regression.curvature import BridgeCurvature
 from solvers.regression.newton import newton_direction
 from solvers.regression.polish import polish
+from solvers.regression.problem import Options
 from solvers.regression.squared_bridge import SquaredBridgeSolver
 from solvers.regression.squared_problem import SquaredProblem
 from solvers.regression.states import GramState, sweep
@@ -628,7 +629,7 @@ def test_the_best_of_several_starts_is_kept() -> None:
     X = np.array([[1.0, 0.9], [0.9, 1.0], [-1.0, -0.9], [-0.9, -1.0]])
     y = X @ np.array([[1.0], [-1.0]])
     penalty = RegularizedShrinkNet(1.0, 0.1)
-    problem = SquaredProblem.build(X, y, fit_intercept=False)
+    problem = SquaredProblem.build(X, y, Options(fit_intercept=False))
     solver = SquaredBridgeSolver(problem, penalty)
     mu = solver.strengths(2.0 * solver.lambda_max())
     pair, zero = np.array([[1.0], [-1.0]]), np.zeros((2, 1))

@@ -15,6 +15,7 @@ from solvers.regression.least_squares import ColumnSpace
 from solvers.regression.newton import newton_direction, newton_direction_by_cg
 from solvers.regression.penalties import GroupSparsityKernel, column_norms
 from solvers.regression.polish import polish
+from solvers.regression.problem import Options
 from solvers.regression.rows import row_norms
 from solvers.regression.squared_problem import SquaredProblem
 from solvers.regression.states import GramState, SampleState, sweep
@@ -185,7 +186,7 @@ def test_column_space_counts_columns_of_any_scale() -> None:
 def test_an_evaluation_splits_the_residual_at_the_unpenalised_columns(fit_intercept: bool) -> None:
     rng = np.random.default_rng(9)
     X, Y, B = rng.standard_normal((20, 5)) + 1.0, rng.standard_normal((20, 2)), rng.standard_normal((5, 2))
-    problem = SquaredProblem.build(X, Y, fit_intercept=fit_intercept)
+    problem = SquaredProblem.build(X, Y, Options(fit_intercept))
     free = np.array([1, 4])
     at = problem.evaluate(B, free)
     span = X[:, free] - X[:, free].mean(axis=0) if fit_intercept else X[:, free]
