@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.linalg import pinvh
+from scipy.linalg import eigh
 from scipy.sparse.linalg import LinearOperator, cg
 
 from solvers._blas import matmul
@@ -31,6 +31,7 @@ _CORRECTIONS = 500
 _PERFECT = (-1.0, 1e-6, 1e-3, 0.1)
 """Residuals up to which a prediction is taken for perfect, one after the other until a dual point is found."""
 
+_CUTOFF = np.finfo(float).eps
 _SETTLED = 4.0 * np.finfo(float).eps
 
 
@@ -110,6 +111,8 @@ class LogisticProblem(Problem):
         As the caller has them, all classes or targets.
     observed : (n_targets,) int
         Columns of ``labels.Y`` that are fitted.
+    tried : list of (n_targets,)
+        Intercepts from which the next search for the best one may start.
     """
 
     link: Link
@@ -117,6 +120,7 @@ class LogisticProblem(Problem):
     frequencies: Array
     labels: Labels
     observed: Indices
+    tried: list[Array] = field(default_factory=list, repr=False)
     _bases: dict[bytes, Array] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -253,8 +257,8 @@ class LogisticProblem(Problem):
         They are damped where the loss is nearly linear, as it is around labels that the predictor separates: there the full step
         goes far too far.
         """
-        b = self.link.null_intercept(self.frequencies)
-        prediction = self.link.predict(Z + b, self.Y)
+        starts = [(b, self.link.predict(Z + b, self.Y)) for b in (self.link.null_intercept(self.frequencies), *self.tried)]
+        b, prediction = min(starts, key=lambda start: self._loss(start[1]))
         loss, deficit = self._loss(prediction), self.deficit(prediction.R)
         damping, largest = 0.0, self.link.bound * self.design.total
         for _ in range(_INTERCEPT_STEPS):
@@ -272,6 +276,7 @@ class LogisticProblem(Problem):
             if size <= _SETTLED * self.design.total or (stalled and size >= previous):
                 break
             damping = 0.1 * damping if damping > _LEAST_DAMPING * largest else 0.0
+        self.tried[:] = [b]
         return b
 
     def _intercept_step(self, P: Array, deficit: Array, damping: float) -> Array:
@@ -388,10 +393,13 @@ class LogisticProblem(Problem):
         operator: Any = LinearOperator((size, size), matvec=operate)  # pyright: ignore[reportCallIssue]
         # Where all predictions are certain there is no curvature, and no answer.
         with np.errstate(all="ignore"):
-            V = cg(operator, deficit.ravel(), rtol=1e-15, maxiter=_CORRECTIONS)[0]
+            V = cg(operator, deficit.ravel(), rtol=1e-15, maxiter=min(_CORRECTIONS, 10 * size + 50))[0]
         return self.link.hessian(P, matmul(columns, np.nan_to_num(V).reshape(deficit.shape)))
 
 
 def pseudo_inverse(C: Array) -> Array:
     """Of a positive semidefinite matrix: softmax does not notice a constant added to all its arguments."""
-    return np.asarray(pinvh(C))
+    values, vectors = eigh(C)
+    least = max(_CUTOFF * len(C) * float(values[-1]), np.finfo(float).tiny)
+    inverses = np.divide(1.0, values, out=np.zeros_like(values), where=values > least)
+    return matmul(vectors * inverses, vectors.T)

@@ -47,7 +47,7 @@ class LogisticState:
 
     def __init__(self, problem: LogisticProblem, chosen: Indices, A: Array, Q: Array, B: Array, intercept: Array) -> None:
         self.problem, self.link, self.chosen, self.A, self.Q = problem, problem.link, chosen, A, Q
-        self.B = B
+        self.B, self.intercept = B, intercept
         self.n = problem.design.total
         self.curvatures = self.link.bound * np.diag(Q)
         self._support, self._live = np.arange(0), A[:, :0]
@@ -197,6 +197,8 @@ class LogisticState:
 
     def move(self, support: Indices, step: Array, image: Image) -> None:
         self.B[support] += step
+        self.intercept = self.intercept + image.intercept
+        self.problem.tried[:] = [self.intercept]
         self._go_to(self.Z + image.rows)
 
     def _columns(self, support: Indices) -> Array:

@@ -75,6 +75,7 @@ def _trial_lengths(crossings: Array) -> Iterator[float]:
         if count == 0:
             break
         count //= 2
-    for _ in range(_HALVINGS):
-        length *= 0.5
+    for halvings in range(_HALVINGS):
+        # What is still too long after some halvings is a step along a flat direction, many orders of magnitude so.
+        length *= 0.5 if halvings < _HALVINGS // 2 else 0.1
         yield length
