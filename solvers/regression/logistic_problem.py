@@ -28,7 +28,7 @@ LONGEST_STEP = 2.0
 
 _ROUNDING = 1e-13
 _CORRECTIONS = 500
-_PERFECT = (-1.0, 1e-6, 1e-3, 0.1)
+_PERFECT = (-1.0, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 0.1)
 """Residuals up to which a prediction is taken for perfect, one after the other until a dual point is found."""
 
 _CUTOFF = np.finfo(float).eps

@@ -147,6 +147,8 @@ def pristine() -> SimpleNamespace:
         own=solve(X, Y, Ridge(1.0)),
         gram=Gram.from_blocks([(X, Y)]),
         scaled=solve(X, Y, penalty, standardize=True),
+        labels=np.array(["a", "b", "c"] * 4),
+        classified=solve(X, ["a", "b", "c"] * 4, penalty, loss="multinomial"),
     )
 
 
@@ -603,6 +605,55 @@ OTHER_CALLS += [
         "y must have at least two classes with positive weight, got one class, ['a']: there is nothing",
     ),
 ]
+
+
+def classify(d: SimpleNamespace, Y: Any, loss: str = "multinomial", penalty: Penalty | None = None) -> Fit:
+    """A fit of labels Y."""
+    return solve(d.X, Y, d.penalty if penalty is None else penalty, loss=loss)
+
+
+OTHER_CALLS += [
+    (lambda d: classify(d, np.full((12, 2), 0.5)), InputError, "Y must be labels (n_samples,) or one-hot ... Y.argmax(axis=1)"),
+    (lambda d: classify(d, np.ones((12, 2))), InputError, "Y must be labels (n_samples,) or one-hot ... Y.argmax(axis=1)"),
+    (lambda d: certify(d.classified, d.X, np.eye(2)[np.arange(12) % 2]), InputError, "one column for each of the 3 classes"),
+    (lambda d: certify(d.classified, d.X, ["z"] * 12), InputError, "Y must only have the classes of the fit, a, b, c, got"),
+    (
+        lambda d: certify(solve(d.X, np.arange(12), d.penalty, loss="multinomial"), d.X, np.full(12, 99)),
+        InputError,
+        "Y must only have the classes of the fit, 0, 1, 2, 3, 4, ... (12 in all), got",
+    ),
+    (lambda d: classify(d, d.labels[1:]), InputError, "Y must have one label per row of X: expected (12,), got (11,)"),
+    (lambda d: classify(d, at(3, NAN)(np.arange(12.0))), InputError, "Y must not have missing labels, got nan or inf: drop"),
+    (
+        lambda d: classify(d, np.array(["a", 1] * 6, object)),
+        IncompatibleError,
+        "Y must have labels of one kind ... Y.astype(str)",
+    ),
+    (lambda d: classify(d, odd_labels()), IncompatibleError, "Y must have one label per row, got objects of several values"),
+    (lambda d: classify(d, np.arange(12) * 1j), IncompatibleError, "Y must have numbers or strings as labels, got dtype compl"),
+    (lambda d: classify(d, ["a"] * 12), InputError, "Y must have at least two classes with positive weight, got one"),
+    (lambda d: classify(d, [0, 1, 2] * 4, "logistic"), InputError, "Y must be 0 or 1 ... got 2: write loss='multinomial'"),
+    (lambda d: classify(d, [-1, 1] * 6, "logistic"), InputError, "Y must be 0 or 1 ... got -1: write (Y + 1) / 2"),
+    (lambda d: classify(d, [1] * 12, "logistic"), InputError, "Y must have a target that is neither all 0 nor all 1, got none"),
+    (
+        lambda d: classify(d, d.labels, penalty=Ridge(1.0)),
+        IncompatibleError,
+        "loss='multinomial' takes GroupSparsity ... got Ridge",
+    ),
+    (lambda d: d.fit.predict_proba(d.X), IncompatibleError, "predict_proba is for loss='multinomial' and 'logistic'"),
+    (
+        lambda d: certify(classify(d, d.labels, penalty=RegularizedShrinkNet(0.1, 0.1)), d.X, d.labels, level="global"),
+        IncompatibleError,
+        "level='global' is for the squared loss, got a fit with loss='multinomial'",
+    ),
+]
+
+
+def odd_labels() -> np.ndarray:
+    """Objects that are lists of different lengths."""
+    labels = np.empty(12, object)
+    labels[:] = [[1] * (1 + i % 2) for i in range(12)]
+    return labels
 
 
 def reread(result: results.Record, d: SimpleNamespace, cls: type) -> Any:
