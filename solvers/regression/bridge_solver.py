@@ -215,7 +215,7 @@ class BridgeSolver(ABC):
         return self.evaluate().loss + float(penalty_value(self.kernel(mu), self.B))
 
     def _distance(self, gradient: Array, mu: Array) -> float:
-        scale = float(np.max(row_norms(self.problem.correlation)))
+        scale = self.problem.gradient_scale
         return relative_gap(block_distance(self.kernel(mu), self.problem.block_curvatures, self.B, gradient), scale)
 
     def kernel(self, mu: Array) -> BridgeKernel:

@@ -51,7 +51,7 @@ def stationary_certificate(problem: Problem, at: Evaluation, B: Array, penalty: 
     penalty_kernel = _canonical_kernel(problem, penalty)
     worst = block_distance(penalty_kernel, problem.block_curvatures, B, at.gradient)
     worst = max(float(worst), at.drift)
-    scale = float(np.max(row_norms(problem.correlation)))
+    scale = problem.gradient_scale
     upper = at.loss * problem.loss_scale + penalty.value(problem.to_penalised(B))
     if not isinstance(penalty, RegularizedShrinkNet):
         return Certificate(kind=Kind.STATIONARY, upper=upper, lower=-np.inf, gap=relative_gap(worst, scale), tol=tol)

@@ -115,7 +115,7 @@ def minimise_bridge(state: State, kernel: Any, curvature: Curvature, tol: float,
         True at the tolerance; False where rounding forbids further progress.
     """
     stall = Stall(problem.null_loss)
-    scale = max(float(np.max(row_norms(problem.correlation))), np.finfo(float).tiny)
+    scale = max(problem.gradient_scale, np.finfo(float).tiny)
     support = np.zeros(len(state.B), dtype=bool)
     while True:
         settled = 0

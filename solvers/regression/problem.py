@@ -19,6 +19,7 @@ from solvers._blas import matmul
 from solvers.errors import IncompatibleError, InputError
 from solvers.regression.design import NEGLIGIBLE, DenseDesign, Design, ScaledDesign
 from solvers.regression.duality import dual_scale
+from solvers.regression.rows import row_norms
 from solvers.regression.shrinknet import RegularizedShrinkNet
 from solvers.regression.sparse_design import SparseDesign
 
@@ -178,6 +179,11 @@ class Problem(ABC):
         exponent = (penalty.q - 2.0) * np.log2(self.y_scale) - penalty.q * np.log2(self.x_scale)
         with np.errstate(over="ignore"):
             return np.minimum(penalty.mu(self.n_features) * 2.0**exponent, _LARGE)
+
+    @cached_property
+    def gradient_scale(self) -> float:
+        """The largest gradient at ``B = 0``, what stationarity is measured by; that of the intercept where no column matters."""
+        return float(np.max(row_norms(self.correlation))) or self.residual_size
 
     @property
     @abstractmethod

@@ -6,10 +6,12 @@ supports.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import logsumexp
 
 from solvers.errors import require
 
@@ -79,17 +81,92 @@ def reference_group_sparsity(
         Without cvxpy: ``pip install 'shrinknet-solvers[reference]'``.
     """
     cp = require("cvxpy", extra="reference", purpose="the reference solver")
-    (n_samples, n_features), n_targets = X.shape, Y.shape[1]
-    w = np.ones(n_features) if weights is None else weights
-    s = np.ones(n_samples) if sample_weight is None else sample_weight
-    A, b = cp.Variable((n_targets, n_features)), cp.Variable((1, n_targets))
-    residual = cp.multiply(np.sqrt(s)[:, None], Y - X @ A.T - np.ones((n_samples, 1)) @ b)
-    objective = cp.sum_squares(residual) / (2 * np.sum(s)) + lam * cp.sum(cp.multiply(w, cp.norm(A, 2, axis=0)))
-    problem = cp.Problem(cp.Minimize(objective), [] if fit_intercept else [b == 0])
+    s = np.ones(len(X)) if sample_weight is None else sample_weight
+
+    def loss(Z: Any) -> Any:
+        return cp.sum_squares(cp.multiply(np.sqrt(s)[:, None], Y - Z)) / (2 * np.sum(s))
+
+    def value(coef: Array, intercept: Array, w: Array) -> float:
+        return group_sparsity_objective(X, Y, coef, intercept, lam, w, s)
+
+    return _minimise(X, Y.shape[1], lam, weights, fit_intercept, loss, value)
+
+
+def label_objective(
+    X: Array, one_hot: Array, coef: Array, intercept: Array, loss: str, lam: float, weights: Array, sample_weight: Array
+) -> float:
+    """``1/n sum_i s_i loss(coef x_i + intercept, y_i) + lam sum_j w_j ||coef_:j||`` for labels as zeros and ones."""
+    Z = X @ coef.T + intercept
+    if loss == "multinomial":
+        losses = logsumexp(Z, axis=1) - np.sum(Z * one_hot, axis=1)
+    else:
+        losses = np.sum(np.logaddexp(0.0, np.where(one_hot == 1, -Z, Z)), axis=1)
+    penalty = lam * np.sum(weights * np.sqrt(np.sum(coef**2, axis=0)))
+    return float(np.sum(sample_weight * losses) / np.sum(sample_weight) + penalty)
+
+
+def reference_labels(
+    X: Array,
+    one_hot: Array,
+    loss: str,
+    lam: float,
+    *,
+    weights: Array | None = None,
+    sample_weight: Array | None = None,
+    fit_intercept: bool = True,
+) -> Reference:
+    """Minimise the multinomial or logistic objective with CVXPY and Clarabel (exponential cones) at tolerances of 1e-11.
+
+    Parameters
+    ----------
+    X : (n_samples, n_features)
+    one_hot : (n_samples, n_targets)
+        Zeros and ones; for ``loss="multinomial"`` one 1 per row.
+    loss : {"multinomial", "logistic"}
+    lam, weights, sample_weight, fit_intercept
+        As in `reference_group_sparsity`.
+
+    Raises
+    ------
+    MissingDependencyError
+        Without cvxpy.
+    """
+    cp = require("cvxpy", extra="reference", purpose="the reference solver")
+    s = np.ones(len(X)) if sample_weight is None else sample_weight
+
+    def mean_loss(Z: Any) -> Any:
+        if loss == "multinomial":
+            losses = cp.log_sum_exp(Z, axis=1) - cp.sum(cp.multiply(one_hot, Z), axis=1)
+        else:
+            losses = cp.sum(cp.logistic(cp.multiply(1 - 2 * one_hot, Z)), axis=1)
+        return s @ losses / np.sum(s)
+
+    def value(coef: Array, intercept: Array, w: Array) -> float:
+        return label_objective(X, one_hot, coef, intercept, loss, lam, w, s)
+
+    return _minimise(X, one_hot.shape[1], lam, weights, fit_intercept, mean_loss, value)
+
+
+def _minimise(
+    X: Array,
+    n_targets: int,
+    lam: float,
+    weights: Array | None,
+    fit_intercept: bool,
+    loss: Callable[[Any], Any],
+    value: Callable[[Array, Array, Array], float],
+) -> Reference:
+    """Hand a loss of the linear predictor, plus the penalty, to Clarabel; evaluate what comes back with ``value``."""
+    cp = require("cvxpy", extra="reference", purpose="the reference solver")
+    w = np.ones(X.shape[1]) if weights is None else weights
+    A, b = cp.Variable((n_targets, X.shape[1])), cp.Variable((1, n_targets))
+    penalty = lam * cp.sum(cp.multiply(w, cp.norm(A, 2, axis=0)))
+    problem = cp.Problem(cp.Minimize(loss(X @ A.T + np.ones((len(X), 1)) @ b) + penalty), [] if fit_intercept else [b == 0])
     try:
         problem.solve(solver=cp.CLARABEL, **_TOLERANCES)
     except cp.error.SolverError:
-        return Reference(np.full((n_targets, n_features), np.nan), np.full(n_targets, np.nan), np.inf, "solver_error")
+        return Reference(np.full(A.shape, np.nan), np.full(n_targets, np.nan), np.inf, "solver_error")
+    if A.value is None:
+        return Reference(np.full(A.shape, np.nan), np.full(n_targets, np.nan), np.inf, str(problem.status))
     coef, intercept = np.asarray(A.value), np.asarray(b.value)[0] if fit_intercept else np.zeros(n_targets)
-    value = group_sparsity_objective(X, Y, coef, intercept, lam, w, s)
-    return Reference(coef, intercept, value, str(problem.status))
+    return Reference(coef, intercept, value(coef, intercept, w), str(problem.status))

@@ -24,7 +24,6 @@ from solvers.regression.logistic_problem import LogisticProblem
 from solvers.regression.logistic_solver import LogisticBridgeSolver, LogisticGroupSolver
 from solvers.regression.penalties import GroupSparsity, Penalty, prox, subdiff_distance, value
 from solvers.regression.problem import Options, Problem, check_features
-from solvers.regression.rows import row_norms
 from solvers.regression.shrinknet import RegularizedShrinkNet, ShrinkNet
 from solvers.regression.squared_bridge import SquaredBridgeSolver
 from solvers.regression.squared_problem import SquaredProblem
@@ -360,7 +359,7 @@ def _solve_by_sweeps(problem: SquaredProblem, penalty: Penalty, B: Array, tol: f
     """Any penalty with a prox: block-coordinate descent in the Gram matrix, certified stationary."""
     gradient = problem.evaluate(B)
     state = GramState(problem.gram, B, gradient.gradient, gradient.loss)
-    gradient_scale = max(float(np.max(row_norms(problem.correlation))), np.finfo(float).tiny)
+    gradient_scale = max(problem.gradient_scale, np.finfo(float).tiny)
 
     def run() -> Status:
         kernel = penalty.kernel(problem.n_features)

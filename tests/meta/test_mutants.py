@@ -20,6 +20,7 @@ CONVEX = ("tests/unit/test_kernels.py", "tests/properties/test_group_sparsity.py
 BLOCKS = ("tests/unit/test_bridge.py",)
 SEARCH = ("tests/reference/test_shrinknet_gradient.py", "tests/properties/test_shrinknet.py")
 FREE = ("tests/properties/test_free_shrinknet.py",)
+LABELS = ("tests/unit/test_links.py", "tests/properties/test_logistic.py")
 DIVE = re.compile(r"^_DIVE_WORK = .*$", re.MULTILINE)
 
 
@@ -87,9 +88,7 @@ MUTANTS = [
         "        product /= self.total\n",
         "",
     ),
-    Mutant(
-        "weights not rooted", "design.py", "return cls(X, np.sqrt(weights), total, means", "return cls(X, weights, total, means"
-    ),
+    Mutant("weights not rooted", "design.py", "return cls(np.sqrt(weights), total", "return cls(weights, total"),
     Mutant("means not subtracted in predictions", "design.py", "product -= matmul(self.means[np.newaxis], B)", "pass"),
     Mutant(
         "intercept with the wrong sign",
@@ -115,8 +114,8 @@ MUTANTS = [
     Mutant(
         "refit on all columns",
         "solver.py",
-        "B = problem.least_squares(fit.support)",
-        "B = problem.least_squares(np.arange(problem.n_features))",
+        "solver.solve_within(fit.support, tol, monitor)",
+        "solver.solve_within(np.arange(problem.n_features), tol, monitor)",
     ),
     Mutant(
         "minimum norm forgotten",
@@ -161,13 +160,25 @@ MUTANTS = [
     Mutant(
         "the last start kept, not the best",
         "bridge_solver.py",
-        "unless_better = not self._objective(mu) < objective",
+        "unless_better = not self.objective(mu) < objective",
         "unless_better = False",
         BLOCKS,
     ),
     Mutant("strengths in the wrong units", "problem.py", "(penalty.q - 2.0) * np.log2", "(penalty.q - 1.0) * np.log2", SEARCH),
     Mutant("stationary without looking", "stationarity.py", "worst = max(worst, distance)", "pass", SEARCH),
     Mutant("weak correlations taken for none", "answers.py", "_UNCORRELATED = 1e-12", "_UNCORRELATED = 1e-3", FREE),
+    Mutant("divergence to second order only", "links.py", "P[i, k] * excess_exponential(x)", "P[i, k] * 0.5 * x * x", LABELS),
+    Mutant("residual of a sure prediction not from the others", "links.py", "(rest / (1.0 + rest) if", "(rest if", LABELS),
+    Mutant("gap without the divergence", "duality.py", "return divergence + float(", "return float(", LABELS),
+    Mutant(
+        "dual point with the wrong class frequencies",
+        "logistic_problem.py",
+        "dual = R - self._correction(",
+        "dual = R + self._correction(",
+        LABELS,
+    ),
+    Mutant("certain outcomes the wrong way", "logistic_problem.py", "np.inf, -np.inf)", "-np.inf, np.inf)", LABELS),
+    Mutant("intercept does not follow", "logistic_state.py", "towards - self._follow(T))", "towards + self._follow(T))", LABELS),
     Mutant("minimising sequence the wrong way", "fit.py", "scale = t if isinstance", "scale = 1.0 / t if isinstance", FREE),
 ]
 
@@ -187,14 +198,14 @@ def copy(tmp_path: Path) -> Path:
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path / name)
     # Interpreted, the nodes of the global search that a solve may take would last minutes; no test asks for them.
-    solver = tmp_path / "solvers" / "regression" / "bridge_solver.py"
+    solver = tmp_path / "solvers" / "regression" / "squared_bridge.py"
     source, count = DIVE.subn("_DIVE_WORK = 0", solver.read_text(encoding="utf-8"))
     assert count == 1
     solver.write_text(source, encoding="utf-8")
     return tmp_path
 
 
-@pytest.mark.parametrize("checks", [CONVEX, BLOCKS + SEARCH + FREE], ids=["convex", "concave"])
+@pytest.mark.parametrize("checks", [CONVEX, BLOCKS + SEARCH + FREE, LABELS], ids=["convex", "concave", "labels"])
 def test_the_unchanged_copy_passes(checks: tuple[str, ...], copy: Path) -> None:
     result = run_checks(copy, checks)
     assert result.returncode == 0, result.stdout[-3000:]

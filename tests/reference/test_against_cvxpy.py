@@ -1,4 +1,8 @@
-"""Against CVXPY and Clarabel: never worse by more than 1e-7 of the null loss, and our own certificate holds."""
+"""Against CVXPY and Clarabel: never worse by more than 1e-7 of the null loss, and our own certificate holds.
+
+``HYPOTHESIS_PROFILE=thorough pytest tests/reference/test_against_cvxpy.py --hypothesis-show-statistics`` compares 5000 problems
+of each kind, and counts Clarabel's own failures.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,18 @@ import pytest
 from hypothesis import assume, event, given
 
 from solvers import GroupSparsity, certify, solve
-from solvers.regression.reference import group_sparsity_objective, reference_group_sparsity
+from solvers.regression.reference import (
+    group_sparsity_objective,
+    label_objective,
+    reference_group_sparsity,
+    reference_labels,
+)
 from tests.checks import null_loss
 from tests.properties.test_group_sparsity import WELL_SCALED, largest_lam, penalty
-from tests.strategies import Problem, problems
+from tests.properties.test_logistic import WELL_SCALED as LABELS_WELL_SCALED
+from tests.properties.test_logistic import fit_of as fit_of_labels
+from tests.properties.test_logistic import largest_lam as largest_label_lam
+from tests.strategies import LabelProblem, Problem, label_problems, problems
 
 pytest.importorskip("cvxpy")
 
@@ -35,6 +47,33 @@ def test_no_worse_than_the_reference(p: Problem) -> None:
     assert ours <= reference.objective + 1e-7 * scale
     assert certify(fit, p.X, p.Y, sample_weight=p.sample_weight).gap <= 1e-9
     # The lower bound of our certificate must not exceed what the reference achieved.
+    assert fit.certificate.lower <= reference.objective + 1e-9 * scale
+
+
+@given(label_problems(ugly=LABELS_WELL_SCALED))
+def test_label_losses_are_no_worse_than_the_reference(p: LabelProblem) -> None:
+    # An outcome without a sample: the solver's intercept is infinite, the reference's as large as it gets.
+    seen = p.one_hot[p.row_weights > 0]
+    assume(seen.any(axis=0).all() and (p.loss == "multinomial" or not seen.all(axis=0).any()))
+    lam = p.lam_share * (largest_label_lam(p) or 1.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        reference = reference_labels(
+            p.X,
+            p.one_hot,
+            p.loss,
+            lam,
+            weights=p.weights,
+            sample_weight=p.sample_weight,
+            fit_intercept=p.fit_intercept,
+        )
+    event(f"Clarabel: {reference.status}")
+    assume(np.isfinite(reference.objective))
+    fit = fit_of_labels(p, lam, tol=1e-9)
+    scale = fit.null_loss
+    ours = label_objective(p.X, p.one_hot, fit.coef, fit.intercept, p.loss, lam, p.group_weights, p.row_weights)
+    assert ours <= reference.objective + 1e-7 * scale
+    assert certify(fit, p.X, p.Y, sample_weight=p.sample_weight).gap <= 1e-9
     assert fit.certificate.lower <= reference.objective + 1e-9 * scale
 
 
