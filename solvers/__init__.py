@@ -40,6 +40,7 @@ _HOME = {
         "ShrinkNetRegressorCV",
     ],
     "solvers.regression.penalties": ["GroupSparsity", "Penalty", "prox", "subdiff_distance", "value"],
+    "solvers.plots": ["plot_loss", "plot_norms"],
     "solvers.regression.certify": ["certify"],
     "solvers.regression.fit": ["Fit"],
     "solvers.regression.global_search": ["GlobalCertificate"],
@@ -68,6 +69,8 @@ if TYPE_CHECKING:
     from solvers.estimators.regressors import GroupSparsityRegressorCV as GroupSparsityRegressorCV
     from solvers.estimators.regressors import ShrinkNetRegressor as ShrinkNetRegressor
     from solvers.estimators.regressors import ShrinkNetRegressorCV as ShrinkNetRegressorCV
+    from solvers.plots import plot_loss as plot_loss
+    from solvers.plots import plot_norms as plot_norms
     from solvers.regression.certify import certify as certify
     from solvers.regression.fit import Fit as Fit
     from solvers.regression.global_search import GlobalCertificate as GlobalCertificate

@@ -88,6 +88,25 @@ class Path(Record):
         with monitor.defer_interrupts():
             return solve_one(solver, self.fits[0].penalty.with_lam(lam), tol, monitor)
 
+    def plot(self, kind: str = "norms", ax: Any = None) -> Any:
+        """Draw the path with Matplotlib and return the axes: `plot_norms` or `plot_loss`.
+
+        Parameters
+        ----------
+        kind : {"norms", "loss"}
+            The length of each input's coefficients along the path, or the loss against the share of removed inputs.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure where omitted. ``ax.figure`` shows and saves it.
+
+        Raises
+        ------
+        MissingDependencyError
+            Without Matplotlib.
+        """
+        from solvers.plots import plot
+
+        return plot(self, kind, ax)
+
     def _shown(self) -> dict[str, Any]:
         return {
             "lams": self.lams,
