@@ -276,8 +276,9 @@ class LogisticProblem(Problem):
             if size <= _SETTLED * self.design.total or (stalled and size >= previous):
                 break
             damping = 0.1 * damping if damping > _LEAST_DAMPING * largest else 0.0
-        self.tried[:] = [b]
-        return b
+        # A constant added to all classes changes nothing but rounding: of equal intercepts the one that sums to zero.
+        self.tried[:] = [self.link.centred(b[np.newaxis])[0]]
+        return self.tried[0]
 
     def _intercept_step(self, P: Array, deficit: Array, damping: float) -> Array:
         """Newton's, of the Hessian plus ``damping`` times the identity."""

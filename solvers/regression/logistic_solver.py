@@ -40,8 +40,14 @@ class LogisticGroupSolver(GroupSparsitySolver):
     def state(self, chosen: Indices) -> LogisticState:
         return _state(self.problem, self.columns, chosen, self.B, self.evaluate())
 
+    def solve(self, lam: float, tol: float, monitor: Monitor) -> Status:
+        if not self.B[self.penalised].any():
+            # With the unpenalised columns fitted first, zero is recognised where it is the answer.
+            self.fit_free()
+        return super().solve(lam, tol, monitor)
+
     def fit_free(self) -> None:
-        if len(self.free) == 0:
+        if len(self.free) == 0 or len(self.penalised) == 0:
             return
         monitor = Monitor(max_iter=_ROUNDS)
         with monitor.watch():
