@@ -53,7 +53,7 @@ class Link(Protocol):
         """The rows ``H_i t_i``."""
         ...
 
-    def divergence(self, P: Array, step: Array, weights: Array) -> float:
+    def divergence(self, Z: Array, P: Array, step: Array, weights: Array) -> float:
         """``sum_i s_i (loss(z_i + step_i) - loss(z_i) - <grad, step_i>)``, of full relative accuracy; infinite for long steps."""
         ...
 
@@ -192,7 +192,7 @@ class Softmax:
         softmax_hessian(P, T, out)
         return out
 
-    def divergence(self, P: Array, step: Array, weights: Array) -> float:
+    def divergence(self, Z: Array, P: Array, step: Array, weights: Array) -> float:
         return softmax_divergence(P, step, weights)
 
     def relative_entropies(self, Z: Array, P: Array, excess: Array) -> Array:
@@ -228,7 +228,7 @@ class Softmax:
 
 
 @kernel
-def sigmoid_divergence(P: Array, step: Array, weights: Array) -> float:
+def sigmoid_divergence(Z: Array, P: Array, step: Array, weights: Array) -> float:
     """`softmax_divergence` for the two outcomes of each target, the second with predictor 0."""
     n, K = P.shape
     total = 0.0
@@ -237,7 +237,8 @@ def sigmoid_divergence(P: Array, step: Array, weights: Array) -> float:
             p, d = P[i, k], step[i, k]
             if abs(d) > _LONG:
                 return math.inf
-            growth = p * excess_exponential((1.0 - p) * d) + (1.0 - p) * excess_exponential(-p * d)
+            q = 1.0 - p if p < 0.5 else p * math.exp(-Z[i, k])
+            growth = p * excess_exponential(q * d) + q * excess_exponential(-p * d)
             total += weights[i] * math.log1p(growth)
     return total
 
@@ -262,8 +263,8 @@ class Sigmoid:
     def hessian(self, P: Array, T: Array) -> Array:
         return P * (1.0 - P) * T
 
-    def divergence(self, P: Array, step: Array, weights: Array) -> float:
-        return sigmoid_divergence(P, step, weights)
+    def divergence(self, Z: Array, P: Array, step: Array, weights: Array) -> float:
+        return sigmoid_divergence(Z, P, step, weights)
 
     def relative_entropies(self, Z: Array, P: Array, excess: Array) -> Array:
         tail = np.log1p(np.exp(-np.abs(Z)))

@@ -192,7 +192,7 @@ class LogisticState:
         return matmul(self.A, padded)
 
     def loss_change(self, support: Indices, step: Array, image: Image) -> float:
-        divergence = self.link.divergence(self.P, image.rows, self.problem.weights) / self.n
+        divergence = self.link.divergence(self.Z, self.P, image.rows, self.problem.weights) / self.n
         return divergence - float(np.sum(step * self.G[support])) - float(np.sum(image.intercept * self.deficit))
 
     def move(self, support: Indices, step: Array, image: Image) -> None:

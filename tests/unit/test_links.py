@@ -86,7 +86,7 @@ def test_divergence_is_the_remainder_of_the_tangent(name: str, size: float) -> N
     Z, Y, weights = sample(name)
     step = size * RNG.standard_normal(Z.shape)
     prediction = link.predict(Z, Y)
-    divergence = link.divergence(prediction.P, step, weights)
+    divergence = link.divergence(Z, prediction.P, step, weights)
     if size < 1e-3:
         expected = 0.5 * weights @ np.sum(step * link.hessian(prediction.P, step), axis=1)
         assert divergence == pytest.approx(expected, rel=10 * size + 1e-12)
@@ -96,9 +96,19 @@ def test_divergence_is_the_remainder_of_the_tangent(name: str, size: float) -> N
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_divergence_of_a_step_back_from_certainty(name: str) -> None:
+    link = LINKS[name]
+    Z, Y, step = np.array([[45.0, -45.0]]), np.array([[1.0, 0.0]]), np.array([[-44.0, 44.0]])
+    prediction = link.predict(Z, Y)
+    change = float((losses(name, Z + step, Y) - losses(name, Z, Y))[0])
+    divergence = link.divergence(Z, prediction.P, step, np.ones(1))
+    assert divergence == pytest.approx(change + np.sum(prediction.R * step), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_step_beyond_all_reason_is_refused(name: str) -> None:
     P = np.full((1, 2), 0.5)
-    assert LINKS[name].divergence(P, np.array([[1e4, -1e4]]), np.ones(1)) == np.inf
+    assert LINKS[name].divergence(np.zeros((1, 2)), P, np.array([[1e4, -1e4]]), np.ones(1)) == np.inf
 
 
 @pytest.mark.parametrize("name", NAMES)
