@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,13 @@ class Classification:
 
     def accuracy(self, curve: Curve) -> Array:
         """Share of the fitted images that each fit of a curve labels correctly."""
-        return np.array([np.mean(fit.predict(self.X) == self.labels) for fit in curve.fits])
+        return self._accuracies[curve.name]
+
+    @cached_property
+    def _accuracies(self) -> dict[str, Array]:
+        return {
+            curve.name: np.array([np.mean(fit.predict(self.X) == self.labels) for fit in curve.fits]) for curve in self.curves
+        }
 
 
 def load_labelled_digits() -> tuple[Array, Labels]:

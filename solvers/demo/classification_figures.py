@@ -31,7 +31,7 @@ def draw_losses(digits: Classification) -> Plate:
         + _at_a_quarter(digits, losses, "the normalised loss is"),
         caption="Every circle is one certified fit of the group-sparsity path. A square is the fit on the pixels that such a fit "
         "keeps, with a penalty that hardly shrinks. Of squares and of ShrinkNet's fits (triangles) only the one with the least "
-        "loss is shown for each number of pixels.",
+        "loss is shown for each number of pixels. Lines only join the points.",
     )
 
 

@@ -65,13 +65,13 @@ def _on_shrinknet(digits: Classification) -> tuple[str, ...]:
 
 
 def _on_reaching(digits: Classification) -> str:
-    names = {digits.group: "the group-sparsity path", digits.refitted: "its refit"}
-    needs = [f"{_pixels(curve, digits)} by {names.get(curve, 'ShrinkNet')}" for curve in digits.curves]
-    return f"To label {_GOOD:.0%} of the images correctly, {listed(needs)} are needed."
+    names = {digits.group: "the group-sparsity path needs", digits.refitted: "its refit"}
+    needs = [f"{names.get(curve, 'ShrinkNet')} {_for_good(curve, digits)}" for curve in digits.curves]
+    return f"To label {_GOOD:.0%} of the images correctly, {listed(needs)} pixels."
 
 
-def _pixels(curve: Curve, digits: Classification) -> str:
-    return f"{needed(curve.live, digits.accuracy(curve) >= _GOOD)} pixels"
+def _for_good(curve: Curve, digits: Classification) -> str:
+    return needed(curve.live, digits.accuracy(curve) >= _GOOD)
 
 
 def make_notes(digits: Classification) -> tuple[str, ...]:
@@ -93,7 +93,7 @@ def make_notes(digits: Classification) -> tuple[str, ...]:
         f"pixel out when the others are, down to λmax/{ratio} (for ShrinkNet down to where the penalty of the same coefficients "
         f"is 1/{ratio} of that at λmax).{_on_the_start(digits)}",
         f"Refit: group sparsity with λ = λmax/{1 / REFIT_RATIO:.0f} on the pixels that a fit of the path keeps, the others "
-        "replaced by zeros. It may drop a pixel more.",
+        "replaced by zeros. It may drop a further pixel.",
         "Duality gap: a gap g proves that the objective is within g times the cross-entropy of the model without pixels of the "
         "smallest possible one.",
         "Stationarity: a gap g proves that each pixel's coefficients minimise, given all others, a quadratic that lies above the "
