@@ -23,7 +23,7 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 Labels = np.ndarray[Any, np.dtype[np.intp]]
 
 N_LAMS = 40
-LAM_RATIO = 1 / 400
+LAM_RATIO = 1 / 200
 TOL = 1e-8
 
 REFIT_RATIO = 1 / 1000
@@ -107,7 +107,7 @@ def compute_classification(context: Context) -> Classification:
 def _refit(fit: Fit, X: Array, labels: Labels, penalty: GroupSparsity) -> Fit:
     """The multinomial fit on the support of ``fit``, the other pixels replaced by zeros.
 
-    Penalised: pixels that separate the digits would let the loss fall for ever as their coefficients grow.
+    Penalised: pixels that separate the digits would let the loss fall on and on as their coefficients grow.
     """
     with warnings.catch_warnings():
         # The report shows the certificate and status of every fit, a failing one first.

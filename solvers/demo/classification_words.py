@@ -33,7 +33,7 @@ def make_sentences(digits: Classification) -> tuple[str, ...]:
         *_on_shrinknet(digits),
         _on_reaching(digits),
         "Why the refit keeps a small penalty: where the kept pixels tell a digit from the others without error, the unpenalised "
-        "loss falls for ever as coefficients grow, and no best coefficients exist. With a penalty they do, and the duality gap "
+        "loss falls on and on as coefficients grow, and no best coefficients exist. With a penalty they do, and the duality gap "
         "proves them.",
         "What the certificates prove differs. Group sparsity, refitted or not, is convex: its duality gap proves that no other "
         "coefficients have a lower objective, up to the gap. ShrinkNet is not: stationarity proves only that the search has come "

@@ -110,7 +110,7 @@ def test_lam_starts_where_the_last_pixel_goes(rows, digits):
     X, one_hot = digits
     lams = np.array([float(row["lam"]) for row in rows["group sparsity"]])
     correlations = np.linalg.norm(X.T @ (one_hot - one_hot.mean(axis=0)), axis=1) / len(X)
-    np.testing.assert_allclose(lams, np.geomspace(1, 1 / 400, 40) * np.max(correlations), rtol=1e-10)
+    np.testing.assert_allclose(lams, np.geomspace(1, 1 / 200, 40) * np.max(correlations), rtol=1e-10)
 
 
 def test_without_pixels_the_loss_is_the_entropy_of_the_digits(rows, digits):
@@ -174,13 +174,12 @@ def test_every_fit_carries_a_certificate_that_holds(rows, page):
     assert len(page.evidence) == 80 + len({row["inputs"] for row in rows["group sparsity"]})
 
 
-def test_refit_and_shrinknet_lose_less_than_the_path_with_as_many_pixels(rows):
+def test_refit_and_shrinknet_lose_less_than_the_path_with_no_more_pixels(rows):
     for fit, again in zip(rows["group sparsity"], rows["group sparsity, refitted"], strict=True):
         assert float(again["loss"]) <= float(fit["loss"]) * (1 + 1e-12)
-    path = {int(row["live_inputs"]): float(row["loss"]) for row in rows["group sparsity"]}
-    common = [row for row in rows["ShrinkNet, p = 2"] if int(row["live_inputs"]) in path]
-    assert len(common) > 5
-    assert all(float(row["loss"]) < path[int(row["live_inputs"])] for row in common)
+    for row in rows["ShrinkNet, p = 2"]:
+        path = [fit for fit in rows["group sparsity"] if int(fit["live_inputs"]) <= int(row["live_inputs"])]
+        assert float(row["loss"]) < min(float(fit["loss"]) for fit in path)
 
 
 def test_the_lines_of_code_give_the_numbers_of_the_page(all_rows):
@@ -209,7 +208,8 @@ def formatted(row) -> tuple[str, str]:
 def test_the_page_shows_each_loss_with_its_certificate(page, rows, document):
     losses = page.tables[0]
     assert losses.header == ("Pixels kept", "Model", "Loss", "Accuracy", "Gap", "Tol", "Status", "λ / λmax")
-    assert len(losses.rows) == 15
+    assert 10 <= len(losses.rows) <= 15
+    assert {shown[1] for shown in losses.rows} == {"group sparsity", "refitted", "ShrinkNet, p = 2"}
     for shown in losses.rows:
         name = "group sparsity, refitted" if shown[1] == "refitted" else shown[1]
         assert (shown[0], *shown[2:7]) in [
@@ -237,7 +237,7 @@ def test_the_sentences_are_made_from_the_numbers(page, rows, document):
     for name in ("group sparsity", "ShrinkNet, p = 2"):
         assert f"{float(quarter[name]['normalised_loss']):.3f}" in text
         assert f"{float(quarter[name]['accuracy']):.1%}" in text
-    assert "the unpenalised loss falls for ever" in text
+    assert "the unpenalised loss falls on and on" in text
     assert all(f"<p>{sentence}</p>" in document for sentence in page.sentences)
 
 
