@@ -63,7 +63,8 @@ def demo(ctx: click.Context, out: Path, seed: int, file: str | None, name: str |
     """Reproduce the papers' experiments and write a report.
 
     The loss/sparsity trade-off is computed on scikit-learn's digits, or on the data you name: standardised, without the rows in
-    which a value is missing, columns of words replaced by one column of zeros and ones per category.
+    which a value is missing, columns of words replaced by one column of zeros and ones per category. The multinomial
+    classification of digits follows; it needs labels, and is left out where you name data.
 
     \b
     Examples:

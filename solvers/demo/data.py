@@ -12,15 +12,18 @@ from solvers.errors import InputError, require
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
-_DIGITS_CODE = """\
+STANDARDISE_CODE = """\
+def standardise(Z):  # mean 0, standard deviation 1; a constant column becomes 0
+    varies = np.ptp(Z, axis=0) > 0
+    return np.where(varies, Z - Z.mean(axis=0), 0) / np.where(varies, Z.std(axis=0), 1)
+"""
+
+_DIGITS_CODE = f"""\
 import numpy as np
 from sklearn.datasets import load_digits
 from solvers import GroupSparsity, RegularizedShrinkNet, refit, solve_path
 
-def standardise(Z):  # mean 0, standard deviation 1; a constant column becomes 0
-    varies = np.ptp(Z, axis=0) > 0
-    return np.where(varies, Z - Z.mean(axis=0), 0) / np.where(varies, Z.std(axis=0), 1)
-
+{STANDARDISE_CODE}
 images = load_digits().images  # (1797, 8, 8)
 X = standardise(images[:, :, :4].reshape(-1, 32))
 Y = standardise(images[:, :, 4:].reshape(-1, 32))

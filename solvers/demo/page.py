@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from solvers.results import Certificate, Status
@@ -149,7 +149,8 @@ class Page:
     complete: bool = True
 
 
-def _ignore(share: float, doing: str) -> None:
+def ignore(share: float, doing: str) -> None:
+    """Progress that nobody watches."""
     del share, doing
 
 
@@ -174,9 +175,13 @@ class Context:
     """
 
     seed: int = 0
-    progress: Callable[[float, str], None] = field(default=_ignore)
+    progress: Callable[[float, str], None] = field(default=ignore)
     stopped: Callable[[], bool] = field(default=_never)
     data: Dataset | None = None
+
+    def part(self, begin: float, end: float) -> Context:
+        """The same for a part of the page: its progress from 0 to 1 is that of the page from ``begin`` to ``end``."""
+        return replace(self, progress=lambda share, doing: self.progress(begin + (end - begin) * share, doing))
 
 
 PageMaker = Callable[[Context], Page]

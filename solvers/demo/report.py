@@ -192,8 +192,8 @@ def _head(manifest: dict[str, Any]) -> str:
     return f"""<header>
 <h1>Experiments of the papers, computed anew</h1>
 <p class="soft">Every number comes with a certificate: evidence, recomputed from the data after the solver is done. A duality gap
-bounds how far the answer can be from the best possible one; stationarity says that no single input's column can be improved. A
-certificate holds where its gap is at most the tolerance.</p>
+bounds how far the answer can be from the best possible one; stationarity says that no step of the search improves a single
+input's column. A certificate holds where its gap is at most the tolerance.</p>
 {stopped}{_facts(manifest)}</header>
 """
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from solvers._arrays import as_count
+from solvers.demo.classification import classification_page
 from solvers.demo.data import Dataset
-from solvers.demo.page import Context, Evidence, Page, PageMaker, worst
+from solvers.demo.page import Context, Evidence, Page, PageMaker, ignore, worst
 from solvers.demo.report import Run, write_report
 from solvers.demo.tradeoff import tradeoff_page
 from solvers.errors import IncompatibleError, InputError, require
 
-PAGES: tuple[PageMaker, ...] = (tradeoff_page,)
+PAGES: tuple[PageMaker, ...] = (tradeoff_page, classification_page)
 """The makers of the pages, in the order of the report."""
+
+OWN_DATA_PAGES: tuple[PageMaker, ...] = (tradeoff_page,)
+"""Those for the user's own data: it has numbers as targets, and classification needs labels."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ def run_demo(
         For everything drawn at random; at least 0.
     data : Dataset, optional
         What the loss/sparsity trade-off is computed on, from `read_data` or `fetch_data`; scikit-learn's digits where omitted.
+        The classification of digits, which needs labels, is then left out.
     on_progress : callable, optional
         Called with the share that is done, from 0 to 1, and what is being done.
     stopped : callable, optional
@@ -100,24 +105,20 @@ def run_demo(
     folder = _make_folder(out)
     for package in ("sklearn", "matplotlib"):
         require(package, extra="demo", purpose="the demo")
-    context = Context(seed=seed, stopped=stopped or (lambda: False), data=data)
-    pages = tuple(_make_pages(context, on_progress))
-    complete = len(pages) == len(PAGES) and all(page.complete for page in pages)
+    context = Context(seed=seed, progress=on_progress or ignore, stopped=stopped or (lambda: False), data=data)
+    makers = PAGES if data is None else OWN_DATA_PAGES
+    pages = tuple(_make_pages(makers, context))
+    complete = len(pages) == len(makers) and all(page.complete for page in pages)
     run = Run(seed=seed, began=began, complete=complete)
     index, wall_time = write_report(folder, pages, run)
     return DemoResult(index, tuple(one for page in pages for one in page.evidence), complete, wall_time)
 
 
-def _make_pages(context: Context, on_progress: Callable[[float, str], None] | None) -> Iterator[Page]:
-    for index, make in enumerate(PAGES):
+def _make_pages(makers: Sequence[PageMaker], context: Context) -> Iterator[Page]:
+    for index, make in enumerate(makers):
         if context.stopped():
             return
-
-        def progress(share: float, doing: str, index: int = index) -> None:
-            if on_progress is not None:
-                on_progress((index + share) / len(PAGES), doing)
-
-        yield make(replace(context, progress=progress))
+        yield make(context.part(index / len(makers), (index + 1) / len(makers)))
 
 
 def _make_folder(out: str | os.PathLike[str]) -> Path:

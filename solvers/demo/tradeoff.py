@@ -7,23 +7,21 @@ the penalty shrinking those that stay.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
+from solvers.demo.curves import REFITTED
 from solvers.demo.data import Dataset, load_digits
 from solvers.demo.page import Context, Csv, Evidence, Page
-from solvers.demo.tradeoff_curves import GROUP, LAM_RATIO, STATIONARY_TOL, Curve, Tradeoff, compute_tradeoff
+from solvers.demo.tables import FIT_HEADER, certificate_table, curve_evidence, fit_cells
+from solvers.demo.tradeoff_curves import LAM_RATIO, STATIONARY_TOL, Tradeoff, compute_tradeoff
 from solvers.demo.tradeoff_figures import draw_norms, draw_tradeoff
-from solvers.demo.tradeoff_words import certificate_table, loss_table, make_notes, make_sentences
+from solvers.demo.tradeoff_words import loss_table, make_notes, make_sentences
 from solvers.regression.fit import Fit
-from solvers.regression.shrinknet import RegularizedShrinkNet
-
-REFITTED = f"{GROUP}, refitted"
 
 # Share of the page's time that the curves take, for the progress bar.
 _CURVES_SHARE = 0.9
 
 _CSV_HEADER = (
-    *("penalty", "lam", "lam2", "loss", "normalised_loss", "sparsity", "live_inputs", "certificate", "gap", "tol", "status"),
+    *FIT_HEADER,
     *("refitted_loss", "refitted_normalised_loss", "refit_gap", "refit_tol", "refit_status", "inputs"),
 )
 
@@ -55,8 +53,7 @@ def tradeoff_page(context: Context) -> Page:
     Page
         With the fits so far where the context asked to stop.
     """
-    inner = replace(context, progress=lambda share, doing: context.progress(_CURVES_SHARE * share, doing))
-    tradeoff = compute_tradeoff(context.data or load_digits(), inner)
+    tradeoff = compute_tradeoff(context.data or load_digits(), context.part(0.0, _CURVES_SHARE))
     context.progress(_CURVES_SHARE, "drawing the loss/sparsity trade-off")
     evidence = tuple(_evidence(tradeoff))
     return Page(
@@ -79,8 +76,8 @@ def make_code(data: Dataset, n_lams: int) -> str:
 
 
 def _csv(tradeoff: Tradeoff) -> Csv:
-    group = (_csv_row(fit) + _refit_cells(again) for fit, again in zip(tradeoff.group.fits, tradeoff.refits, strict=True))
-    others = (_csv_row(fit) + ("",) * 5 for curve in tradeoff.shrinknets for fit in curve.fits)
+    group = (fit_cells(fit) + _refit_cells(again) for fit, again in zip(tradeoff.group.fits, tradeoff.refits, strict=True))
+    others = (fit_cells(fit) + ("",) * 5 for curve in tradeoff.shrinknets for fit in curve.fits)
     rows = [(*row, " ".join(map(str, fit.support))) for fit, row in zip(_fits(tradeoff), [*group, *others], strict=True)]
     return Csv("tradeoff.csv", _CSV_HEADER, tuple(rows))
 
@@ -89,34 +86,14 @@ def _fits(tradeoff: Tradeoff) -> Iterator[Fit]:
     return (fit for curve in tradeoff.curves for fit in curve.fits)
 
 
-def _csv_row(fit: Fit) -> tuple[float | int | str, ...]:
-    return (
-        *_penalty_cells(fit),
-        *(fit.loss, fit.loss / fit.null_loss, fit.sparsity, len(fit.support)),
-        *(str(fit.certificate.kind), fit.certificate.gap, fit.certificate.tol, str(fit.status)),
-    )
-
-
-def _penalty_cells(fit: Fit) -> tuple[float | str, ...]:
-    penalty = fit.penalty
-    if isinstance(penalty, RegularizedShrinkNet):
-        return f"RegularizedShrinkNet(p={penalty.p:g})", float(penalty.lam), penalty.lam2
-    return type(penalty).__name__, float(penalty.lam), ""
-
-
 def _refit_cells(fit: Fit) -> tuple[float | str, ...]:
     return (fit.loss, fit.loss / fit.null_loss, fit.certificate.gap, fit.certificate.tol, str(fit.status))
 
 
 def _evidence(tradeoff: Tradeoff) -> Iterator[Evidence]:
     for curve in tradeoff.curves:
-        yield from _curve_evidence(curve)
+        yield from curve_evidence(curve)
         if curve is tradeoff.group:
             for index in curve.first_of_support:
                 again, lam = tradeoff.refits[index], curve.lams[index]
                 yield Evidence(f"refit of the support at lam = {lam:.6g}", again.status, again.certificate, REFITTED)
-
-
-def _curve_evidence(curve: Curve) -> Iterator[Evidence]:
-    for fit in curve.fits:
-        yield Evidence(f"{curve.name}, lam = {fit.penalty.lam:.6g}", fit.status, fit.certificate, curve.name)

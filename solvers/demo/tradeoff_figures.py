@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from solvers.demo.curves import REFITTED, normalised
 from solvers.demo.data import Families
-from solvers.demo.drawing import BLUE, GREEN, LIGHT, ORANGE, PINK, draw
+from solvers.demo.drawing import GROUP_LOOK, LIGHT, REFIT_LOOK, SHRINKNET_LOOKS, Line, draw, paint_against_sparsity
 from solvers.demo.page import Plate
-from solvers.demo.tradeoff_curves import normalised
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,28 +21,22 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 # Light to dark; apart in lightness, so that they need no colour to be told from each other.
 _FAMILY_COLOURS = ("#c9b458", "#8a8678", "#3f6fa8", "#00204d")
 _LONGEST_NAME = 20
-_SHRINKNET_STYLES = (("^--", GREEN), ("D:", PINK))
 
 
 def draw_tradeoff(tradeoff: Tradeoff) -> Plate:
     """Loss against sparsity: group sparsity, refitted, and the ShrinkNets."""
     group, refitted = tradeoff.group, normalised(tradeoff.refits)
     distinct, half = group.first_of_support, group.nearest(0.5)
+    lines = [
+        Line(group.name, group.sparsity, group.losses, GROUP_LOOK),
+        Line(REFITTED, group.sparsity[distinct], refitted[distinct], REFIT_LOOK),
+    ]
+    for curve, look in zip(tradeoff.shrinknets, SHRINKNET_LOOKS, strict=False):
+        best = curve.best_of_count
+        lines.append(Line(curve.name, curve.sparsity[best], curve.losses[best], look))
 
     def paint(ax: Axes) -> None:
-        line: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.5}
-        ax.plot(group.sparsity, group.losses, "o-", color=BLUE, markersize=3.5, linewidth=1.6, label=group.name)
-        squares = group.sparsity[distinct], refitted[distinct]
-        ax.plot(*squares, "s-", color=ORANGE, markersize=5.5, linewidth=1.6, label=f"{group.name}, refitted", **line)
-        for curve, (style, colour) in zip(tradeoff.shrinknets, _SHRINKNET_STYLES, strict=False):
-            best = curve.best_of_count
-            points = curve.sparsity[best], curve.losses[best]
-            ax.plot(*points, style, color=colour, markersize=5.5, linewidth=1.3, label=curve.name, **line)
-        ax.set_xlim(-0.02, 1.03)
-        ax.set_title("Loss against sparsity")
-        ax.set_xlabel("sparsity (share of inputs removed)")
-        ax.set_ylabel("normalised loss")
-        ax.legend(loc="upper left", handlelength=1.8)
+        paint_against_sparsity(ax, lines, title="Loss against sparsity", ylabel="normalised loss", legend="upper left")
 
     shown = [f"the refitted path {refitted[half]:.3f}"]
     shown += [f"{curve.name} {curve.losses[curve.nearest(0.5)]:.3f}" for curve in tradeoff.shrinknets]

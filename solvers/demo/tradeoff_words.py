@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from solvers.demo.page import Evidence, Table, worst
-from solvers.demo.tradeoff_curves import LAM_RATIO, normalised
+from solvers.demo.curves import normalised
+from solvers.demo.page import Table
+from solvers.demo.tables import certificate_cells, listed, needed
+from solvers.demo.tradeoff_curves import LAM_RATIO
 from solvers.results import Kind
 
 if TYPE_CHECKING:
-    from solvers.demo.tradeoff_curves import Curve, Tradeoff
-    from solvers.regression.fit import Fit
+    from solvers.demo.curves import Curve
+    from solvers.demo.tradeoff_curves import Tradeoff
 
 
 def make_sentences(tradeoff: Tradeoff) -> tuple[str, ...]:
@@ -55,31 +56,22 @@ def _on_shrinknets(tradeoff: Tradeoff) -> tuple[str, ...]:
     at = [(curve, curve.nearest(0.5)) for curve in tradeoff.shrinknets]
     losses = (f"{curve.losses[k]:.3f} with {curve.live[k]} {tradeoff.data.unit} for {_after_comma(curve)}" for curve, k in at)
     return (
-        f"ShrinkNet shrinks large coefficients less than group sparsity does: without any refit its loss is {_listed(losses)}.",
+        f"ShrinkNet shrinks large coefficients less than group sparsity does: without any refit its loss is {listed(losses)}.",
     )
 
 
 def _on_reaching(tradeoff: Tradeoff, loss: float) -> str:
     live = tradeoff.group.live
     needs = [
-        f"{_needed(live, tradeoff.group.losses <= loss)} {tradeoff.data.unit} are needed by the group-sparsity path",
-        f"{_needed(live, normalised(tradeoff.refits) <= loss)} by its refit",
-        *(f"{_needed(curve.live, curve.losses <= loss)} by {curve.name.replace(',', ' with')}" for curve in tradeoff.shrinknets),
+        f"{needed(live, tradeoff.group.losses <= loss)} {tradeoff.data.unit} are needed by the group-sparsity path",
+        f"{needed(live, normalised(tradeoff.refits) <= loss)} by its refit",
+        *(f"{needed(curve.live, curve.losses <= loss)} by {curve.name.replace(',', ' with')}" for curve in tradeoff.shrinknets),
     ]
-    return f"To come within 2 % of the least loss, {_listed(needs)}."
-
-
-def _needed(live: np.ndarray, reached: np.ndarray) -> str:
-    return str(int(np.min(live[reached]))) if np.any(reached) else f"more than {int(np.max(live))}"
+    return f"To come within 2 % of the least loss, {listed(needs)}."
 
 
 def _after_comma(curve: Curve) -> str:
     return curve.name.partition(", ")[2]
-
-
-def _listed(parts: Iterable[str]) -> str:
-    *first, last = parts
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def make_notes(tradeoff: Tradeoff) -> tuple[str, ...]:
@@ -149,30 +141,5 @@ def _rows_near(tradeoff: Tradeoff, sparsity: float) -> list[tuple[str, ...]]:
         models = [(curve.name, curve.fits[index])]
         if curve is tradeoff.group:
             models.append(("refitted", tradeoff.refits[index]))
-        rows += [(kept, name, f"{fit.loss / fit.null_loss:.4f}", *_certificate_cells(fit), ratio) for name, fit in models]
+        rows += [(kept, name, f"{fit.loss / fit.null_loss:.4f}", *certificate_cells(fit), ratio) for name, fit in models]
     return rows
-
-
-def _certificate_cells(fit: Fit) -> tuple[str, str, str]:
-    return f"{fit.certificate.gap:.1e}", f"{fit.certificate.tol:.0e}", str(fit.status)
-
-
-def certificate_table(evidence: Sequence[Evidence]) -> Table:
-    """The worst certificate of each curve."""
-    curves = dict.fromkeys(one.curve for one in evidence)
-    rows = [_certificate_row(curve, [one for one in evidence if one.curve == curve]) for curve in curves]
-    return Table(
-        caption="The worst certificate of each curve.",
-        header=("Curve", "Evidence", "Worst gap", "Tol", "Hold"),
-        align="llrrr",
-        rows=tuple(rows),
-    )
-
-
-def _certificate_row(curve: str, evidence: Sequence[Evidence]) -> tuple[str, ...]:
-    weakest = worst(evidence)
-    assert weakest is not None
-    certificate = weakest.certificate
-    holding = sum(one.certificate.holds for one in evidence)
-    kinds = dict.fromkeys(str(one.certificate.kind).replace("_", " ") for one in evidence)
-    return curve, ", ".join(kinds), f"{certificate.gap:.1e}", f"{certificate.tol:.0e}", f"{holding} of {len(evidence)}"
