@@ -272,10 +272,12 @@ def lambda_zero(
 
 @single_threaded
 def refit(fit: Fit, X: Any, Y: Any = None, *, sample_weight: Any = None) -> Fit:
-    """Least squares on the support of a fit: the same inputs without the penalty's bias.
+    """The loss alone, minimised on the support of a fit: the same inputs without the penalty's bias.
 
-    Minimises ``1/(2n) sum_i s_i ||y_i - coef x_i - intercept||^2`` over coefficients that are zero outside ``fit.support``; of
-    several minimisers the one with the smallest norm.
+    Minimises the loss of the fit over coefficients that are zero outside ``fit.support``; for the squared loss, of several
+    minimisers the one with the smallest norm. Inputs that separate the labels have no minimiser: the status is then
+    ``not_attained``, or, where only some labels can be separated, ``converged`` with the gap that was reached. A fit with a small
+    ``lam`` on the same inputs is the better question there.
 
     Parameters
     ----------
