@@ -48,8 +48,9 @@ def certify(
 
     For regularised ShrinkNet, which is not convex, the certificate is ``stationary``: ``gap`` is the largest distance of a column
     to its own global minimiser given the others (times its curvature, over the largest gradient at zero; with a logistic loss
-    the minimiser of a quadratic above it), and ``lower`` a bound on the global minimum from the root of the search below. With ``level="global"`` and p >= 1 the bound is driven up by branch
-    and bound over the column lengths until it is within ``tol`` of the best objective known.
+    the minimiser of a quadratic above it), and ``lower`` a bound on the global minimum from the root of the search below. With
+    ``level="global"`` and p >= 1 (squared loss) the bound is driven up by branch and bound over the column lengths until it is
+    within ``tol`` of the best objective known.
 
     For ShrinkNet with free columns the certificate is of the ``infimum``.
 
