@@ -13,7 +13,7 @@ test: .venv/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 # pip understands dependency groups from 25.1 on.
 .venv/.installed: pyproject.toml

@@ -171,14 +171,13 @@ MUTANTS = [
     Mutant("residual of a sure prediction not from the others", "links.py", "(rest / (1.0 + rest) if", "(rest if", LABELS),
     Mutant("gap without the divergence", "duality.py", "return divergence + float(", "return float(", LABELS),
     Mutant(
-        "dual point with the wrong class frequencies",
+        "divergence at the unscaled dual point",
         "logistic_problem.py",
-        "dual = R - self._correction(",
-        "dual = R + self._correction(",
+        "excess = self.residuals - s * self.dual_residuals",
+        "excess = self.residuals - self.dual_residuals",
         LABELS,
     ),
     Mutant("certain outcomes the wrong way", "logistic_problem.py", "np.inf, -np.inf)", "-np.inf, np.inf)", LABELS),
-    Mutant("intercept does not follow", "logistic_state.py", "towards - self._follow(T))", "towards + self._follow(T))", LABELS),
     Mutant("minimising sequence the wrong way", "fit.py", "scale = t if isinstance", "scale = 1.0 / t if isinstance", FREE),
 ]
 
