@@ -26,12 +26,15 @@ _LEAST_DAMPING = 1e-15
 LONGEST_STEP = 2.0
 """Step of the intercept, in log-odds, beyond which its quadratic model is not trusted."""
 
+_STEEP = 10.0
+"""Predictors up to this leave no sample's loss linear in the intercept."""
+
 _ROUNDING = 1e-13
 _CORRECTIONS = 500
 _PERFECT = (-1.0, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 0.1)
 """Residuals up to which a prediction is taken for perfect, one after the other until a dual point is found."""
 
-_CUTOFF = np.finfo(float).eps
+_CUTOFF = 8.0 * np.finfo(float).eps
 _SETTLED = 4.0 * np.finfo(float).eps
 
 
@@ -257,8 +260,7 @@ class LogisticProblem(Problem):
         They are damped where the loss is nearly linear, as it is around labels that the predictor separates: there the full step
         goes far too far.
         """
-        starts = [(b, self.link.predict(Z + b, self.Y)) for b in (self.link.null_intercept(self.frequencies), *self.tried)]
-        b, prediction = min(starts, key=lambda start: self._loss(start[1]))
+        b, prediction = self._first_intercept(Z)
         loss, deficit = self._loss(prediction), self.deficit(prediction.R)
         damping, largest = 0.0, self.link.bound * self.design.total
         for _ in range(_INTERCEPT_STEPS):
@@ -279,6 +281,20 @@ class LogisticProblem(Problem):
         # A constant added to all classes changes nothing but rounding: of equal intercepts the one that sums to zero.
         self.tried[:] = [self.link.centred(b[np.newaxis])[0]]
         return self.tried[0]
+
+    def _first_intercept(self, Z: Array) -> tuple[Array, Prediction]:
+        """Where to start: the best of those at hand or, where all are poor, twice what is best for half the predictor.
+
+        Far from its minimum the loss of a large predictor is linear in the intercept, and Newton's method lost.
+        """
+
+        def best(intercepts: list[Array]) -> tuple[Array, Prediction]:
+            return min(((b, self.link.predict(Z + b, self.Y)) for b in intercepts), key=lambda start: self._loss(start[1]))
+
+        b, prediction = best([self.link.null_intercept(self.frequencies), *self.tried])
+        if self._loss(prediction) <= self.null_loss * self.design.total or np.max(np.abs(Z), initial=0.0) <= _STEEP:
+            return b, prediction
+        return best([b, 2.0 * self.best_intercept(0.5 * Z)])
 
     def _intercept_step(self, P: Array, deficit: Array, damping: float) -> Array:
         """Newton's, of the Hessian plus ``damping`` times the identity."""
