@@ -158,7 +158,7 @@ def kullback_leibler(Q: Array, logs: Array, difference: Array) -> Array:
 # -------------------------------------------------------------------------------------------------------- the problems
 
 
-def _drawn(rng: np.random.Generator, X: Array, n_classes: int, n_active: int, strength: float) -> Labels:
+def drawn(rng: np.random.Generator, X: Array, n_classes: int, n_active: int, strength: float) -> Labels:
     """Labels from the softmax of `X A'`, with `n_active` Gaussian columns of A, of standard deviation `strength`."""
     active = rng.choice(X.shape[1], size=n_active, replace=False)
     Z = X[:, active] @ (strength * rng.standard_normal((n_active, n_classes)))
@@ -186,19 +186,19 @@ def _tall_ar() -> MultinomialProblem:
     """The shape of `gas`, generated."""
     rng = np.random.default_rng(SEED)
     X = autoregressive(rng, 13910, 128, rho=0.5)
-    return MultinomialProblem("tall-ar", standardised(X), _drawn(rng, X, n_classes=6, n_active=20, strength=1.0))
+    return MultinomialProblem("tall-ar", standardised(X), drawn(rng, X, n_classes=6, n_active=20, strength=1.0))
 
 
 def _wide() -> MultinomialProblem:
     rng = np.random.default_rng(SEED)
     X = autoregressive(rng, 200, 10_000, rho=0.0)
-    return MultinomialProblem("wide", standardised(X), _drawn(rng, X, n_classes=4, n_active=10, strength=2.0))
+    return MultinomialProblem("wide", standardised(X), drawn(rng, X, n_classes=4, n_active=10, strength=2.0))
 
 
 def _small() -> MultinomialProblem:
     rng = np.random.default_rng(SEED)
     X = autoregressive(rng, 500, 100, rho=0.5)
-    return MultinomialProblem("small", standardised(X), _drawn(rng, X, n_classes=4, n_active=10, strength=1.0))
+    return MultinomialProblem("small", standardised(X), drawn(rng, X, n_classes=4, n_active=10, strength=1.0))
 
 
 PROBLEMS: dict[str, Callable[[], MultinomialProblem]] = {

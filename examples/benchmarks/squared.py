@@ -78,14 +78,14 @@ def _factors(rng: np.random.Generator, n: int, p: int, n_factors: int, noise: fl
     return rng.standard_normal((n, n_factors)) @ loadings + noise * rng.standard_normal((n, p))
 
 
-def _planted(rng: np.random.Generator, X: Array, n_targets: int, n_active: int, noise: float) -> Array:
+def planted(rng: np.random.Generator, X: Array, n_targets: int, n_active: int, noise: float) -> Array:
     """`Y = X A' + E` with `n_active` non-zero columns in `A` and `noise = std(E) / std(X A')`."""
     active = rng.choice(X.shape[1], size=n_active, replace=False)
     signal = X[:, active] @ rng.standard_normal((n_active, n_targets))
     return signal + noise * signal.std() * rng.standard_normal(signal.shape)
 
 
-def _prepare(name: str, X: Array, Y: Array) -> SquaredProblem:
+def prepared(name: str, X: Array, Y: Array) -> SquaredProblem:
     """Standardise `X`, centre `Y`."""
     return SquaredProblem(name, standardised(X), np.asfortranarray(Y - Y.mean(axis=0)))
 
@@ -96,32 +96,32 @@ def _prepare(name: str, X: Array, Y: Array) -> SquaredProblem:
 def _oes97() -> SquaredProblem:
     """The occupational employment survey of 1997: 334 cities, 263 job counts, 16 targets; ill-conditioned."""
     X, Y = read_data("oes97.npz")
-    return _prepare("oes97", X, Y / Y.std(axis=0))
+    return prepared("oes97", X, Y / Y.std(axis=0))
 
 
 def _tall_ar() -> SquaredProblem:
     rng = np.random.default_rng(SEED)
     X = autoregressive(rng, 9803, 280, rho=0.9)
-    return _prepare("tall-ar", X, _planted(rng, X, n_targets=16, n_active=40, noise=0.5))
+    return prepared("tall-ar", X, planted(rng, X, n_targets=16, n_active=40, noise=0.5))
 
 
 def _tall_factors() -> SquaredProblem:
     rng = np.random.default_rng(SEED)
     X = _factors(rng, 9803, 280, n_factors=12, noise=0.1)
-    return _prepare("tall-factors", X, _planted(rng, X, n_targets=16, n_active=40, noise=0.5))
+    return prepared("tall-factors", X, planted(rng, X, n_targets=16, n_active=40, noise=0.5))
 
 
 def _small() -> SquaredProblem:
     """The shape of oes97, generated."""
     rng = np.random.default_rng(SEED)
     X = autoregressive(rng, 334, 263, rho=0.9)
-    return _prepare("small", X, _planted(rng, X, n_targets=16, n_active=40, noise=0.5))
+    return prepared("small", X, planted(rng, X, n_targets=16, n_active=40, noise=0.5))
 
 
 def _wide() -> SquaredProblem:
     rng = np.random.default_rng(SEED)
     X = autoregressive(rng, 500, 20_000, rho=0.5)
-    return _prepare("wide", X, _planted(rng, X, n_targets=20, n_active=50, noise=0.5))
+    return prepared("wide", X, planted(rng, X, n_targets=20, n_active=50, noise=0.5))
 
 
 PROBLEMS: dict[str, Callable[[], SquaredProblem]] = {
