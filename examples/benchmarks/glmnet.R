@@ -1,4 +1,5 @@
-# A session of glmnet, fed line by line from standard input; matrices travel through binary files, in column-major order.
+# A session of glmnet, fed line by line from standard input, words apart by tabs. Matrices travel through binary files, in
+# column-major order.
 #
 #   data N P FILE                 X (n x p) as doubles, then n labels as integers, counted from 0
 #   solve THRESH FILE LAM ...     one call of glmnet; answers its seconds, then writes, for each lam,
@@ -10,7 +11,7 @@ flush(stdout())
 
 lines <- file("stdin", "r")
 while (length(line <- readLines(lines, n = 1)) > 0) {
-  words <- strsplit(line, " ", fixed = TRUE)[[1]]
+  words <- strsplit(line, "\t", fixed = TRUE)[[1]]
   if (words[1] == "data") {
     n <- as.integer(words[2])
     p <- as.integer(words[3])

@@ -22,7 +22,7 @@ from problems import SEED, Array, Model, Problem, autoregressive, read_data, sta
 Labels = NDArray[np.intp]
 
 TINY = np.finfo(float).tiny
-NEWTON_STEPS, HALVINGS = 50, 30
+NEWTON_STEPS, HALVINGS = 100, 8
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,8 @@ def log_softmax(Z: Array) -> Array:
 def best_intercept(Z: Array, frequencies: Array, intercept: Array) -> Array:
     """Minimise `1/n sum_i log sum_k exp(z_ik + b_k) - <frequencies, b>` over b by damped Newton steps.
 
-    They stop where no step length decreases it any more. At the minimum the mean probabilities are the class frequencies.
+    They start from `intercept` or from zero, whichever is better, and stop where nothing decreases the value any more. At
+    the minimum the mean probabilities are the class frequencies.
     """
 
     def value(b: Array) -> float:
@@ -115,21 +116,28 @@ def best_intercept(Z: Array, frequencies: Array, intercept: Array) -> Array:
         top = shifted.max(axis=1)
         return float(np.mean(top + np.log(np.exp(shifted - top[:, None]).sum(axis=1))) - frequencies @ b)
 
-    best, b = value(intercept), intercept
+    best, b = min(((value(b), b) for b in (intercept, np.zeros_like(intercept))), key=lambda pair: pair[0])
     for _ in range(NEWTON_STEPS):
-        P = np.exp(log_softmax(Z + b))
-        mean = P.mean(axis=0)
-        # Adding one number to every entry of b changes nothing: the Hessian is singular along it.
-        hessian = np.diag(mean) - P.T @ P / len(Z) + 1 / len(mean)
-        step = np.linalg.lstsq(hessian, frequencies - mean, rcond=None)[0]
-        trials = ((value(b + step / 2**k), b + step / 2**k) for k in range(HALVINGS))
-        improved = next((trial for trial in trials if trial[0] < best), None)
+        mean, step = newton_step(Z, b, frequencies)
+        # Where probabilities are nearly 0 or 1, Newton steps fail; iterative scaling always decreases the value.
+        scaling = np.log(frequencies / np.maximum(mean, TINY))
+        trials = [b + step / 2**k for k in range(HALVINGS)] + [b + scaling]
+        improved = next(((v, trial) for trial in trials if (v := value(trial)) < best), None)
         if improved is None:
-            # Nothing to be seen in the value, but the mean probabilities are sharper: they see the step itself.
-            closer = np.abs(np.exp(log_softmax(Z + b + step)).mean(axis=0) - frequencies).max()
+            # The value has no more digits, but the mean probabilities do.
+            closer = np.abs(newton_step(Z, b + step, frequencies)[0] - frequencies).max()
             return b + step if closer < np.abs(mean - frequencies).max() else b
         best, b = improved
     return b
+
+
+def newton_step(Z: Array, b: Array, frequencies: Array) -> tuple[Array, Array]:
+    """The mean probabilities at `b`, and the step that would make them the frequencies if they were linear in b."""
+    P = np.exp(log_softmax(Z + b))
+    mean = P.mean(axis=0)
+    # Adding one number to every entry of b changes nothing: the Hessian is singular along it.
+    hessian = np.diag(mean) - P.T @ P / len(Z) + 1 / len(mean)
+    return mean, np.linalg.lstsq(hessian, frequencies - mean, rcond=None)[0]
 
 
 def balancing(P: Array, frequencies: Array) -> Array:

@@ -51,6 +51,15 @@ class Adapter(ABC):
         """Where the search for the loosest tolerance that reaches the relative gap `gap` begins."""
         return gap
 
+    def close(self) -> None:  # noqa: B027
+        """End what the constructor started."""
+
+    def __enter__(self) -> Adapter:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
     def version(self) -> str:
         """The release in use."""
         try:
@@ -285,6 +294,10 @@ class Glmnet(Adapter):
     def first_tolerance(lam: float, gap: float) -> float:
         """The tolerance bounds a square."""
         return gap**2
+
+    def close(self) -> None:
+        """End the session."""
+        self._session.close()
 
     def version(self) -> str:
         """The release of the R package."""

@@ -37,6 +37,7 @@ class RSession:
         try:
             self.version = self._receive()
         except RuntimeError as error:
+            self.close()
             raise ImportError(f"the R package {package} is not installed: {error}") from error
 
     def send_data(self, X: Array, labels: Labels) -> None:
@@ -46,14 +47,14 @@ class RSession:
             X.T.tofile(file)
             labels.astype(np.intc).tofile(file)
         self._shape = (X.shape[1], int(labels.max()) + 1)
-        self._send(f"data {X.shape[0]} {X.shape[1]} {path}")
+        self._send("data", X.shape[0], X.shape[1], path)
         self._receive()
         path.unlink()
 
     def solve(self, lams: Array, thresh: float) -> float:
         """One call of `glmnet`: its seconds."""
-        numbers = " ".join(float(lam).hex() for lam in lams)
-        self._send(f"solve {thresh!r} {self._answers} {numbers}")
+        # Hexadecimal: R reads decimals to within a rounding only.
+        self._send("solve", thresh, self._answers, *(float(lam).hex() for lam in lams))
         return float(self._receive())
 
     def models(self, expected: int, wanted: int) -> Iterator[tuple[Array, Array]]:
@@ -63,12 +64,23 @@ class RSession:
         if n_lams < expected:
             return
         models = np.fromfile(self._answers).reshape(n_lams, n_classes * (n_features + 1))
+        self._answers.unlink()
         for model in models[-wanted:]:
             yield model[:-n_classes].reshape(n_classes, n_features), model[-n_classes:]
 
-    def _send(self, line: str) -> None:
+    def close(self) -> None:
+        """Let R end, and remove the folder."""
         assert self._process.stdin is not None
-        self._process.stdin.write(line + "\n")
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+        self._log.close()
+        self._folder.cleanup()
+
+    def _send(self, *words: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write("\t".join(map(str, words)) + "\n")
         self._process.stdin.flush()
 
     def _receive(self) -> str:
