@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -73,6 +74,8 @@ def run(contest: Contest, options: argparse.Namespace) -> Iterator[tuple[Cell, A
 def main(contest: Contest) -> None:
     """Run the chosen part of the benchmark, printing each row as soon as it is known."""
     options = parse(contest)
+    # Workers lead groups of their own, so whoever ends this process does not reach them: it has to close them itself.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     print(f"{options.threads} threads for every solver; median of {options.repeats} runs; ratios are peer / {OURS}\n")
     print(heading(options.peers), flush=True)
     cells: list[Cell] = []

@@ -74,7 +74,7 @@ def serve(connection: Connection, solver: type[Adapter], build: Callable[[], Pro
     _warm_up(adapter, problem)
     adapter.prepare(problem)
     connection.send(_environment(adapter))
-    with suppress(EOFError):
+    with suppress(EOFError, ConnectionError):
         while True:
             _answer(connection, adapter, problem, connection.recv())
             gc.collect()
