@@ -33,7 +33,8 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from problems import Array, Problem, Unavailable, load
+from problems import Array, Unavailable
+from squared import PROBLEMS, SquaredProblem
 
 from solvers import (
     ConvergenceWarning,
@@ -79,7 +80,7 @@ Row = dict[str, Any]
 # --------------------------------------------------------------------------------------------------------- the objective
 
 
-def objective(problem: Problem, penalty: RegularizedShrinkNet, coef: Array) -> float:
+def objective(problem: SquaredProblem, penalty: RegularizedShrinkNet, coef: Array) -> float:
     """Loss plus penalty of `coef (n_targets, n_features)`: the judge of everything below."""
     support = np.flatnonzero(np.any(coef, axis=0))
     loss = np.sum((problem.Y - problem.X[:, support] @ coef[:, support].T) ** 2) / (2 * len(problem.X))
@@ -87,18 +88,18 @@ def objective(problem: Problem, penalty: RegularizedShrinkNet, coef: Array) -> f
     return float(loss + penalty.mu(1)[0] * np.sum(lengths))
 
 
-def null_loss(problem: Problem) -> float:
+def null_loss(problem: SquaredProblem) -> float:
     """The loss of zero coefficients."""
     return float(np.sum(problem.Y**2)) / (2 * len(problem.X))
 
 
-def at_share(problem: Problem, p: float, share: float) -> RegularizedShrinkNet:
+def at_share(problem: SquaredProblem, p: float, share: float) -> RegularizedShrinkNet:
     """The penalty whose `mu` is `share` times that at `lambda_max`."""
     penalty = RegularizedShrinkNet(1.0, LAM2, p)
     return penalty.with_lam(lambda_max(problem.X, problem.Y, penalty, fit_intercept=False) * share ** (1 / penalty.q))
 
 
-def as_in_the_draft(problem: Problem) -> Problem:
+def as_in_the_draft(problem: SquaredProblem) -> SquaredProblem:
     """Unit standard deviations of the unbiased kind."""
     factor = math.sqrt((len(problem.X) - 1) / len(problem.X))
     return replace(problem, X=np.asfortranarray(problem.X * factor), Y=np.asfortranarray(problem.Y * factor))
@@ -119,7 +120,7 @@ def busy() -> float:
 # ------------------------------------------------------------------------------------------------------------ part: path
 
 
-def path_part(problem: Problem, options: argparse.Namespace) -> Iterator[Row]:
+def path_part(problem: SquaredProblem, options: argparse.Namespace) -> Iterator[Row]:
     """Both paths in turn; the ratio is that of the medians."""
     penalties = {"shrinknet": RegularizedShrinkNet(1.0, LAM2, 2), "group sparsity": GroupSparsity(1.0)}
     seconds: dict[str, list[float]] = {name: [] for name in penalties}
@@ -152,7 +153,7 @@ def path_text(row: Row | None) -> str:
 class Factorised:
     """The objective in the factors, `W = A diag(beta)`, with its gradient; through the Gram matrix, a favour to its users."""
 
-    def __init__(self, problem: Problem, penalty: RegularizedShrinkNet) -> None:
+    def __init__(self, problem: SquaredProblem, penalty: RegularizedShrinkNet) -> None:
         n = len(problem.X)
         self.Q, self.C = problem.X.T @ problem.X / n, problem.X.T @ problem.Y / n
         self.null_loss, self.shape = null_loss(problem), self.C.shape
@@ -244,7 +245,7 @@ def lbfgs(problem: Factorised, race: Race, rng: np.random.Generator) -> None:
         minimize(evaluate, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
 
 
-def gradient_part(problem: Problem, options: argparse.Namespace) -> Iterator[Row]:
+def gradient_part(problem: SquaredProblem, options: argparse.Namespace) -> Iterator[Row]:
     """For each lam: our time, and both methods' excess over our objective at multiples of it."""
     for share in options.shares:
         penalty = at_share(problem, 2, share)
@@ -291,7 +292,7 @@ def gradient_text(row: Row | None) -> str:
 # ------------------------------------------------------------------------------------------------------------ part: peer
 
 
-def skglm_solver() -> Callable[[Problem, float, float, int], Array]:
+def skglm_solver() -> Callable[[SquaredProblem, float, float, int], Array]:
     """skglm on one target; ImportError if it is not installed.
 
     `MultiTaskBCD` with `L2_05` and `ws_strategy="fixpoint"`: by the default rule, the distance to the subdifferential, it never
@@ -301,7 +302,7 @@ def skglm_solver() -> Callable[[Problem, float, float, int], Array]:
     from skglm.penalties import L2_05  # pyright: ignore[reportMissingImports]
     from skglm.solvers import MultiTaskBCD  # pyright: ignore[reportMissingImports]
 
-    def run(problem: Problem, largest: float, mu: float, n_starts: int) -> Array:
+    def run(problem: SquaredProblem, largest: float, mu: float, n_starts: int) -> Array:
         solver = MultiTaskBCD(max_iter=1000, tol=1e-6, ws_strategy="fixpoint", fit_intercept=False)
         alphas = np.geomspace(largest, mu, n_starts) if n_starts > 1 else np.array([mu])
         _, coefs, _ = solver.path(problem.X, problem.Y, QuadraticMultiTask(), L2_05(mu), alphas)
@@ -310,14 +311,14 @@ def skglm_solver() -> Callable[[Problem, float, float, int], Array]:
     return run
 
 
-def peer_part(problem: Problem, options: argparse.Namespace) -> Iterator[Row]:
+def peer_part(problem: SquaredProblem, options: argparse.Namespace) -> Iterator[Row]:
     """For single targets: objective and seconds of both, skglm from zero and along warm starts."""
     try:
         peer = skglm_solver()
     except ImportError:
         print("not compared: skglm is not installed")
         return
-    corner = Problem("", np.asfortranarray(problem.X[:, :5]), np.asfortranarray(problem.Y[:, :1]))
+    corner = SquaredProblem("", np.asfortranarray(problem.X[:, :5]), np.asfortranarray(problem.Y[:, :1]))
     solve(corner.X, corner.Y, RegularizedShrinkNet(0.1, LAM2, 1), fit_intercept=False)  # compile
     peer(corner, 1.0, 0.1, 2)
     for target in options.targets:
@@ -365,7 +366,7 @@ def peer_text(row: Row | None) -> str:
 # ---------------------------------------------------------------------------------------------------------- part: figure
 
 
-def figure_part(problem: Problem, options: argparse.Namespace) -> Iterator[Row]:
+def figure_part(problem: SquaredProblem, options: argparse.Namespace) -> Iterator[Row]:
     """For each point of the draft's figure the best loss on our path with at most as many inputs."""
     del options
     path = solve_path(
@@ -386,7 +387,7 @@ def figure_part(problem: Problem, options: argparse.Namespace) -> Iterator[Row]:
         yield row
 
 
-def _least_squares_loss(problem: Problem, coef: Array) -> float:
+def _least_squares_loss(problem: SquaredProblem, coef: Array) -> float:
     """The loss without any shrinkage on the same inputs: what selecting them is worth."""
     chosen = problem.X[:, np.any(coef, axis=0)]
     residual = problem.Y - chosen @ np.linalg.lstsq(chosen, problem.Y, rcond=None)[0]
@@ -412,7 +413,7 @@ def figure_text(row: Row | None) -> str:
 # ---------------------------------------------------------------------------------------------------------- part: global
 
 
-def generated(rng: np.random.Generator, rho: float, k: int, n_live: int, n: int = 100, n_targets: int = 3) -> Problem:
+def generated(rng: np.random.Generator, rho: float, k: int, n_live: int, n: int = 100, n_targets: int = 3) -> SquaredProblem:
     """Autoregressive inputs, planted coefficients, R^2 = 0.8."""
     X = rng.standard_normal((n, k))
     for j in range(1, k):
@@ -420,7 +421,7 @@ def generated(rng: np.random.Generator, rho: float, k: int, n_live: int, n: int 
     signal = X[:, rng.choice(k, size=n_live, replace=False)] @ rng.standard_normal((n_live, n_targets))
     Y = signal + 0.5 * signal.std() * rng.standard_normal(signal.shape)
     X = (X - X.mean(axis=0)) / X.std(axis=0)
-    return Problem(f"AR({rho:g})", np.asfortranarray(X), np.asfortranarray(Y - Y.mean(axis=0)))
+    return SquaredProblem(f"AR({rho:g})", np.asfortranarray(X), np.asfortranarray(Y - Y.mean(axis=0)))
 
 
 def global_part(options: argparse.Namespace) -> Iterator[Row]:
@@ -507,7 +508,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def rows_of(part: str, problem: Problem | None, options: argparse.Namespace) -> Iterator[Row]:
+def rows_of(part: str, problem: SquaredProblem | None, options: argparse.Namespace) -> Iterator[Row]:
     """The rows of one part as they are measured."""
     if part == "global":
         return global_part(options)
@@ -528,7 +529,7 @@ def main() -> None:
 
     options = parse()
     try:
-        problem, missing = as_in_the_draft(load("oes97")), ""
+        problem, missing = as_in_the_draft(PROBLEMS["oes97"]()), ""
     except Unavailable as reason:
         problem, missing = None, str(reason)
     report: dict[str, list[Row]] = {}

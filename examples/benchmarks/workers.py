@@ -1,9 +1,9 @@
 """Solvers in processes of their own: a thread pool each, compiled once, timed inside, killed past a cap.
 
-A worker builds its problem from the name alone (the seed is fixed), so no data travel between processes. It answers
+A worker builds its problem itself (the seed is fixed), so no data travel between processes. It answers
 every task with two messages: the seconds when the solver returns, then the gap when the judge has recomputed it. The
 parent waits for the first one no longer than the cap; compiled solvers cannot be interrupted, so past it the process
-is killed, and started afresh for the next task.
+is killed, with all that it started, and started afresh for the next task.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ import gc
 import math
 import multiprocessing
 import os
+import signal
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 import numpy as np
-from peers import ADAPTERS, Adapter
-from problems import Array, Problem, load, worst_gap
+from peers import Adapter
+from problems import Array, Problem, worst_gap
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 START_SECONDS = 300.0
@@ -61,54 +61,60 @@ def limit_threads(threads: int) -> None:
 # ------------------------------------------------------------------------------------------------------- in the worker
 
 
-def serve(connection: Connection, solver: str, problem: str, threads: int) -> None:
-    """The worker's whole life: import, load, warm up, then answer tasks until the parent goes away."""
+def serve(connection: Connection, solver: type[Adapter], build: Callable[[], Problem], threads: int) -> None:
+    """The worker's whole life: import, build, warm up, then answer tasks until the parent goes away."""
     warnings.simplefilter("ignore")
+    _lead_a_group()
     try:
-        adapter = ADAPTERS[solver](threads)
+        adapter = solver(threads)
     except ImportError as error:
         connection.send(MissingLibrary(str(error)))
         return
-    data = load(problem)
-    _warm_up(adapter, data)
+    problem = build()
+    _warm_up(adapter, problem)
+    adapter.prepare(problem)
     connection.send(_environment(adapter))
-    with suppress(EOFError):
+    with suppress(EOFError, ConnectionError):
         while True:
-            _answer(connection, adapter, data, connection.recv())
+            _answer(connection, adapter, problem, connection.recv())
             gc.collect()
+
+
+def _lead_a_group() -> None:
+    """A solver may run in a process that this one starts: as a group they can be killed together."""
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()
 
 
 def _warm_up(adapter: Adapter, problem: Problem) -> None:
     """Compile everything on two corners of the problem, one taller than wide, one wider than tall."""
     for n, p in ((60, 20), (20, 60)):
-        X, Y = np.asfortranarray(problem.X[:n, :p]), np.asfortranarray(problem.Y[:n])
-        largest = np.linalg.norm(X.T @ Y, axis=1).max() / n
+        corner = problem.corner(n, p)
+        adapter.prepare(corner)
+        largest = corner.lambda_max
         for lams in (np.array([largest / 3]), np.array([largest / 2, largest / 4])):
             settings = adapter.settings if len(lams) == 1 else adapter.path_settings
             for setting in settings:
-                list(adapter.solve(X, Y, lams, 1e-4, setting))
+                list(adapter.solve(corner, lams, 1e-4, setting))
 
 
 def _environment(adapter: Adapter) -> dict[str, str]:
     from threadpoolctl import threadpool_info
 
     pools = sorted({f"{pool['internal_api']}:{pool['num_threads']}" for pool in threadpool_info()})
-    try:
-        release = version(adapter.distribution)
-    except PackageNotFoundError:  # imported from a source tree
-        release = "unknown"
-    return {"version": release, "threads": " ".join(pools)}
+    return {"version": adapter.version(), "threads": " ".join(pools)}
 
 
 def _answer(connection: Connection, adapter: Adapter, problem: Problem, task: Task) -> None:
     start = time.perf_counter()
     try:
-        coefs = adapter.solve(problem.X, problem.Y, task.lams, task.tol, task.setting)
+        models = adapter.solve(problem, task.lams, task.tol, task.setting)
     except Exception as error:
         connection.send(Run(time.perf_counter() - start, error=f"{type(error).__name__}: {error}"))
     else:
-        connection.send(Run(time.perf_counter() - start))
-        connection.send(worst_gap(problem, task.lams, coefs))
+        elapsed = time.perf_counter() - start
+        connection.send(Run(elapsed if adapter.own_seconds is None else adapter.own_seconds))
+        connection.send(worst_gap(problem, task.lams, models))
 
 
 # ------------------------------------------------------------------------------------------------------- in the parent
@@ -117,9 +123,10 @@ def _answer(connection: Connection, adapter: Adapter, problem: Problem, task: Ta
 class Worker:
     """A solver with its problem loaded, in a child process that is started when first needed."""
 
-    def __init__(self, solver: str, problem: str, threads: int) -> None:
+    def __init__(self, solver: type[Adapter], build: Callable[[], Problem], threads: int) -> None:
         self.environment: Mapping[str, str] = {}
-        self._arguments = (solver, problem, threads)
+        self._solver = solver.name
+        self._arguments = (solver, build, threads)
         self._context = multiprocessing.get_context("spawn")
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
@@ -144,7 +151,7 @@ class Worker:
             self.environment = answer
             return
         self.close()
-        raise answer if isinstance(answer, MissingLibrary) else RuntimeError(f"{self._arguments[0]} did not start")
+        raise answer if isinstance(answer, MissingLibrary) else RuntimeError(f"{self._solver} did not start")
 
     def run(self, task: Task, cap: float) -> Run:
         """Carry out `task`; past `cap` seconds the process is killed and the run reported as capped."""
@@ -165,8 +172,7 @@ class Worker:
     def close(self) -> None:
         """End the process."""
         if self._process is not None:
-            self._process.kill()
-            self._process.join()
+            _kill(self._process)
         if self._connection is not None:
             self._connection.close()
         self._process = self._connection = None
@@ -179,3 +185,12 @@ class Worker:
         except (EOFError, OSError):
             self.close()
             return Run(0.0, error="the process crashed")
+
+
+def _kill(process: BaseProcess) -> None:
+    """End the process and its group; alone where it has not come to leading one."""
+    if process.pid is not None and hasattr(os, "killpg"):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.join()
