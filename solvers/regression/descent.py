@@ -54,7 +54,7 @@ def minimise_group_sparsity(
     """Identify, then polish: alternate sweeps with some Newton steps on the support.
 
     Sweeps go on while each batch halves the gap: on well-conditioned data they are all it takes, and cost a small
-    part of a Newton step. Where they crawl, the Newton steps never increase the objective and converge quadratically once the
+    part of a Newton step. Where they are dear, they only find the support: Newton steps come first and as soon as it stands. Where they crawl, the Newton steps never increase the objective and converge quadratically once the
     support is right.
 
     Parameters
@@ -76,9 +76,12 @@ def minimise_group_sparsity(
         True at the tolerance; False where rounding forbids further progress.
     """
     radii, stall, curvature = kernel.radii, Stall(scale), GroupCurvature(kernel.radii)
+    if state.dear:
+        polish(state, curvature)
     while True:
         gap, previous, objective = np.inf, np.inf, np.inf
         for _ in range(_BATCHES):
+            before = state.B.any(axis=1)
             for _ in range(state.batch):
                 state.sweep(kernel)
             norms = row_norms(state.B)
@@ -87,7 +90,7 @@ def minimise_group_sparsity(
             monitor.round(objective * objective_scale, gap, int(np.count_nonzero(norms)))
             if gap <= tol:
                 return True
-            if gap > _BATCH_PAYS * previous:
+            if gap > _BATCH_PAYS * previous or (state.dear and np.array_equal(norms > 0, before)):
                 break
         if stall(objective, gap):
             return False

@@ -12,12 +12,13 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from solvers._blas import matmul
 from solvers._compile import helper, kernel
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 _SMALL = 0.1
+_NEAR = 1e-3
+_LEAST = 1e-290
 _LONG = 100.0
 """Steps of a linear predictor beyond this are refused."""
 
@@ -51,6 +52,10 @@ class Link(Protocol):
 
     def hessian(self, P: Array, T: Array) -> Array:
         """The rows ``H_i t_i``."""
+        ...
+
+    def profiled_hessian(self, P: Array, T: Array, root: Array, inverse: Array) -> Array:
+        """The rows ``H_i (t_i - root_i f)``, ``f = inverse sum_i root_i H_i t_i`` being the intercept's answer to T."""
         ...
 
     def divergence(self, Z: Array, P: Array, step: Array, weights: Array) -> float:
@@ -102,6 +107,16 @@ def excess_exponential(x: float) -> float:
     return total
 
 
+@helper
+def entropy_term(p: float, excess: float) -> float:
+    """``a log(a / p) - a + p >= 0`` for ``a = p + excess``, where neither p nor its logarithm underflows."""
+    x = excess / p
+    if abs(x) < _NEAR:
+        return p * x * x * (0.5 - x * (1.0 / 6.0 - x * (1.0 / 12.0 - x / 20.0)))
+    a = p + excess
+    return max((a * math.log(a / p) if a > 0.0 else 0.0) - excess, 0.0)
+
+
 # ------------------------------------------------------------------------------------------------------------------ multinomial
 
 
@@ -151,6 +166,24 @@ def softmax_hessian(P: Array, T: Array, out: Array) -> None:
 
 
 @kernel
+def softmax_curvature(P: Array, weights: Array, out: Array) -> None:
+    """``sum_i s_i (diag(p_i) - p_i p_i')``, each entry of the diagonal as the sum of the others in its row."""
+    n, K = P.shape
+    for i in range(n):
+        for k in range(K):
+            scaled = weights[i] * P[i, k]
+            for m in range(k):
+                out[k, m] -= scaled * P[i, m]
+    for k in range(K):
+        for m in range(k):
+            out[m, k] = out[k, m]
+    for k in range(K):
+        for m in range(K):
+            if m != k:
+                out[k, k] -= out[k, m]
+
+
+@kernel
 def softmax_divergence(P: Array, step: Array, weights: Array) -> float:
     """``log sum_k p_k exp(d_k) - sum_k p_k d_k = log(1 + sum_k p_k psi(d_k - <p, d>))``, ``psi(x) = exp(x) - 1 - x >= 0``."""
     n, K = P.shape
@@ -169,6 +202,48 @@ def softmax_divergence(P: Array, step: Array, weights: Array) -> float:
     return total
 
 
+@kernel
+def softmax_entropies(Z: Array, P: Array, excess: Array, out: Array) -> None:
+    """``out_i = sum_k a_k log(a_k / p_k) - a_k + p_k`` for ``a = p + excess``."""
+    n, K = P.shape
+    for i in range(n):
+        out[i] = 0.0
+        for k in range(K):
+            if P[i, k] >= _LEAST:
+                out[i] += entropy_term(P[i, k], excess[i, k])
+            elif excess[i, k] > 0.0:
+                top, total = Z[i, 0], 0.0
+                for m in range(1, K):
+                    top = max(top, Z[i, m])
+                for m in range(K):
+                    total += math.exp(Z[i, m] - top)
+                out[i] += excess[i, k] * (math.log(excess[i, k]) - (Z[i, k] - top - math.log(total)) - 1.0)
+
+
+@kernel
+def softmax_profiled_hessian(P: Array, T: Array, root: Array, inverse: Array, out: Array) -> None:
+    """``H_i (t_i - root_i f)`` with the step f of the intercept that answers T: ``f = inverse sum_i root_i H_i t_i``."""
+    n, K = P.shape
+    towards = np.zeros(K)
+    for i in range(n):
+        mean = 0.0
+        for k in range(K):
+            mean += P[i, k] * T[i, k]
+        for k in range(K):
+            out[i, k] = P[i, k] * (T[i, k] - mean)
+            towards[k] += root[i] * out[i, k]
+    follow = np.zeros(K)
+    for k in range(K):
+        for m in range(K):
+            follow[k] += inverse[k, m] * towards[m]
+    for i in range(n):
+        mean = 0.0
+        for k in range(K):
+            mean += P[i, k] * follow[k]
+        for k in range(K):
+            out[i, k] -= root[i] * P[i, k] * (follow[k] - mean)
+
+
 class Softmax:
     """``loss(z, y) = log sum_k exp(z_k) - z_y``."""
 
@@ -184,21 +259,27 @@ class Softmax:
         return Prediction(largest - np.sum(Z * Y, axis=1) + np.log1p(others), P, R)
 
     def curvature(self, P: Array, weights: Array) -> Array:
-        weighted = P * weights[:, np.newaxis]
-        return np.diag(np.sum(weighted, axis=0)) - matmul(P.T, weighted)
+        out = np.zeros((P.shape[1], P.shape[1]))
+        softmax_curvature(P, weights, out)
+        return out
 
     def hessian(self, P: Array, T: Array) -> Array:
         out = np.empty_like(T)
         softmax_hessian(P, T, out)
         return out
 
+    def profiled_hessian(self, P: Array, T: Array, root: Array, inverse: Array) -> Array:
+        out = np.empty_like(T)
+        softmax_profiled_hessian(P, T, root, inverse, out)
+        return out
+
     def divergence(self, Z: Array, P: Array, step: Array, weights: Array) -> float:
         return softmax_divergence(P, step, weights)
 
     def relative_entropies(self, Z: Array, P: Array, excess: Array) -> Array:
-        largest = np.max(Z, axis=1, keepdims=True)
-        logs = Z - largest - np.log(np.sum(np.exp(Z - largest), axis=1, keepdims=True))
-        return np.sum(_entropy_terms(logs, P, excess), axis=1)
+        entropies = np.empty(len(Z))
+        softmax_entropies(Z, P, excess, entropies)
+        return entropies
 
     def missed(self, R: Array) -> Array:
         return np.max(np.abs(R), axis=1, keepdims=True)
@@ -243,6 +324,41 @@ def sigmoid_divergence(Z: Array, P: Array, step: Array, weights: Array) -> float
     return total
 
 
+@helper
+def outcome_term(z: float, p: float, excess: float) -> float:
+    """`entropy_term` of an outcome with log-odds ``z``."""
+    if p >= _LEAST:
+        return entropy_term(p, excess)
+    log_p = min(z, 0.0) - math.log1p(math.exp(-abs(z)))
+    return excess * (math.log(excess) - log_p - 1.0) if excess > 0.0 else 0.0
+
+
+@kernel
+def sigmoid_entropies(Z: Array, P: Array, excess: Array, out: Array) -> None:
+    """`softmax_entropies` for the two outcomes of each target, summed."""
+    n, K = P.shape
+    for i in range(n):
+        out[i] = 0.0
+        for k in range(K):
+            z, e = Z[i, k], excess[i, k]
+            q = 1.0 - P[i, k] if z < 0.0 else math.exp(-z) * P[i, k]
+            out[i] += outcome_term(z, P[i, k], e) + outcome_term(-z, q, -e)
+
+
+@kernel
+def sigmoid_profiled_hessian(P: Array, T: Array, root: Array, inverse: Array, out: Array) -> None:
+    """`softmax_profiled_hessian` for independent targets; ``inverse`` is diagonal."""
+    n, K = P.shape
+    towards = np.zeros(K)
+    for i in range(n):
+        for k in range(K):
+            out[i, k] = P[i, k] * (1.0 - P[i, k])
+            towards[k] += root[i] * out[i, k] * T[i, k]
+    for i in range(n):
+        for k in range(K):
+            out[i, k] *= T[i, k] - root[i] * inverse[k, k] * towards[k]
+
+
 class Sigmoid:
     """``loss(z, y) = sum_t log(1 + exp(z_t)) - y_t z_t``."""
 
@@ -263,13 +379,18 @@ class Sigmoid:
     def hessian(self, P: Array, T: Array) -> Array:
         return P * (1.0 - P) * T
 
+    def profiled_hessian(self, P: Array, T: Array, root: Array, inverse: Array) -> Array:
+        out = np.empty_like(T)
+        sigmoid_profiled_hessian(P, T, root, inverse, out)
+        return out
+
     def divergence(self, Z: Array, P: Array, step: Array, weights: Array) -> float:
         return sigmoid_divergence(Z, P, step, weights)
 
     def relative_entropies(self, Z: Array, P: Array, excess: Array) -> Array:
-        tail = np.log1p(np.exp(-np.abs(Z)))
-        yes, no = np.minimum(Z, 0.0) - tail, np.minimum(-Z, 0.0) - tail
-        return np.sum(_entropy_terms(yes, P, excess) + _entropy_terms(no, np.exp(no), -excess), axis=1)
+        entropies = np.empty(len(Z))
+        sigmoid_entropies(Z, P, excess, entropies)
+        return entropies
 
     def missed(self, R: Array) -> Array:
         return np.abs(R)
@@ -301,13 +422,3 @@ def _least_share(counts: Array, deficit: Array) -> float:
     """Smallest t for which ``t counts + (1 - t) deficit >= 0``."""
     short = np.maximum(-deficit, 0.0)
     return float(np.max(np.divide(short, counts + short, out=np.zeros_like(short), where=short > 0)))
-
-
-def _entropy_terms(logs: Array, P: Array, excess: Array) -> Array:
-    """``a log(a / p) - a + p >= 0`` for ``a = p + excess``, by entry; ``logs`` are the logarithms of p, which may underflow."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        x = excess / P
-        near = P * x * x * (0.5 - x * (1.0 / 6.0 - x * (1.0 / 12.0 - x / 20.0)))
-        a = np.maximum(P + excess, 0.0)
-        far = np.where(a > 0, a * (np.log(a) - logs), 0.0) - excess
-        return np.maximum(np.where(np.abs(x) < 1e-3, near, far), 0.0)

@@ -44,6 +44,7 @@ class LogisticState:
 
     batch = 1
     polish_steps = 12
+    dear = True
 
     def __init__(self, problem: LogisticProblem, chosen: Indices, A: Array, Q: Array, B: Array, intercept: Array) -> None:
         self.problem, self.link, self.chosen, self.A, self.Q = problem, problem.link, chosen, A, Q
@@ -151,7 +152,7 @@ class LogisticState:
 
         def operate(V: Array) -> Array:
             T = matmul(A, unit * V)
-            image = self.link.hessian(self.P, T - self._root * self._follow(T))
+            image = self.link.profiled_hessian(self.P, T, self.problem.design.root_weights, self.intercept_inverse)
             return masked(matmul(A.T, image) / self.n + penalty_hessian(unit * V))
 
         def precondition(V: Array) -> Array:

@@ -106,6 +106,9 @@ class State(Protocol):
     polish_steps: int
     """Newton steps at most between two batches of sweeps."""
 
+    dear: bool
+    """Whether a sweep costs about as much as a Newton step."""
+
     @property
     def G(self) -> Array:
         """Negative gradient of the loss (k, n_targets)."""
@@ -148,6 +151,7 @@ class GramState:
     batch = 2
     # On collinear data groups leave a few at a time; a sweep before that is over would undo the work.
     polish_steps = 12
+    dear = False
 
     def __init__(self, Q: Array, B: Array, G: Array, loss: float) -> None:
         self.Q, self.B, self.G, self.loss = Q, B, G, loss
@@ -194,6 +198,7 @@ class SampleState:
     batch = 5
     # Each costs as much as ten sweeps and is not exact.
     polish_steps = 2
+    dear = False
 
     def __init__(self, A: Array, B: Array, R: Array, n: float) -> None:
         self.A, self.B, self.R, self.n = A, B, R, n
