@@ -1,10 +1,16 @@
-"""What all estimators share: parameters become a penalty and keyword arguments, an answer becomes attributes."""
+"""What all estimators share: parameters become a penalty and keyword arguments, an answer becomes attributes.
 
-from __future__ import annotations
+Estimators are dataclasses: a parameter is a field of the class that reads it, and ``__init__`` takes the fields of all
+bases. Where several bases have a field the first one's default counts; positional parameters begin with those of the last base.
+``__init__`` is written for decorated classes alone, so each class that is instantiated is decorated; ``eq=False, repr=False``
+leave these two to scikit-learn.
+"""
+
+# Annotations are evaluated here, not kept as text: in the constructors of classes in other modules they could not be looked up.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self, cast
 
 import numpy as np
@@ -55,15 +61,16 @@ class Data:
     weights: Array | None
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Estimator(BaseEstimator, ABC):
     """Data in, `Fit` out. Subclasses say which penalty, which loss, and how its strength is chosen."""
 
-    weights: Sequence[float] | Array | None
-    fit_intercept: bool
-    standardize: bool
-    tol: float
-    max_iter: int
-    time_limit: float | None
+    weights: Sequence[float] | Array | None = None
+    fit_intercept: bool = True
+    standardize: bool = False
+    tol: float = 1e-6
+    max_iter: int = 10_000
+    time_limit: float | None = None
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model.
@@ -146,11 +153,13 @@ class Estimator(BaseEstimator, ABC):
         return X @ fitted.coef_.T + fitted.intercept_
 
 
+@dataclass(eq=False, repr=False)
 class AtOneStrength(Estimator):
     """Estimators with a parameter ``lam``."""
 
-    lam: float | str
-    random_state: Any
+    lam: float | str = "auto"
+    _: KW_ONLY
+    random_state: Any = None
 
     def _solve(self, data: Data) -> Fit:
         penalty = self._penalty(self._strength(data))
@@ -177,11 +186,12 @@ class GroupSparse(Estimator):
         return GroupSparsity(lam, self.weights)
 
 
+@dataclass(eq=False, repr=False)
 class Shrinking(Estimator):
     """Estimators that minimise a loss plus ``lam sum_j w_j |beta_j| + lam2 ||A||_p^p``, with ``coef = A diag(beta)``."""
 
-    lam2: float
-    p: float
+    lam2: float = 1.0
+    p: float = 2.0
 
     def _penalty(self, lam: float) -> Penalty:
         return RegularizedShrinkNet(lam, self.lam2, self.p, self.weights)

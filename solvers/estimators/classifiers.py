@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -25,11 +26,13 @@ ClassWeight = Mapping[Any, float] | str | None
 _LOSSES = ("multinomial", "logistic")
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Classifier(ClassifierMixin, Estimator):
     """Linear classification: one label per sample, or, with the logistic loss, several yes-no targets."""
 
-    loss: str
-    class_weight: ClassWeight
+    tol: float = 1e-12
+    loss: str = "multinomial"
+    class_weight: ClassWeight = None
 
     def decision_function(self, X: Any) -> Array:
         """Log-odds at ``X (n, n_features)``.
@@ -130,7 +133,8 @@ class Classifier(ClassifierMixin, Estimator):
         self.coef_, self.intercept_ = coef, intercept
 
 
-class GroupSparsityClassifier(GroupSparse, AtOneStrength, Classifier):
+@dataclass(eq=False, repr=False)
+class GroupSparsityClassifier(Classifier, GroupSparse, AtOneStrength):
     """Multinomial or logistic regression that removes whole inputs, for all classes at once.
 
     ``minimise  1/n sum_i s_i loss(coef x_i + intercept, y_i) + lam sum_j w_j ||coef_:j||_2``,  n = sum_i s_i,
@@ -211,33 +215,9 @@ class GroupSparsityClassifier(GroupSparse, AtOneStrength, Classifier):
     array(['high'], dtype='<U6')
     """
 
-    def __init__(
-        self,
-        lam: float | str = "auto",
-        *,
-        loss: str = "multinomial",
-        class_weight: ClassWeight = None,
-        weights: Sequence[float] | Array | None = None,
-        fit_intercept: bool = True,
-        standardize: bool = False,
-        tol: float = 1e-12,
-        max_iter: int = 10_000,
-        time_limit: float | None = None,
-        random_state: Any = None,
-    ) -> None:
-        self.lam = lam
-        self.loss = loss
-        self.class_weight = class_weight
-        self.weights = weights
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.tol = tol
-        self.max_iter = max_iter
-        self.time_limit = time_limit
-        self.random_state = random_state
 
-
-class ShrinkNetClassifier(Shrinking, AtOneStrength, Classifier):
+@dataclass(eq=False, repr=False)
+class ShrinkNetClassifier(Classifier, Shrinking, AtOneStrength):
     """Multinomial or logistic regression under regularised ShrinkNet: removes whole inputs and shrinks the others less.
 
     ``minimise  1/n sum_i s_i loss(coef x_i + intercept, y_i) + lam sum_j w_j |beta_j| + lam2 ||A||_p^p``
@@ -279,37 +259,9 @@ class ShrinkNetClassifier(Shrinking, AtOneStrength, Classifier):
     array([1])
     """
 
-    def __init__(
-        self,
-        lam: float | str = "auto",
-        lam2: float = 1.0,
-        p: float = 2.0,
-        *,
-        loss: str = "multinomial",
-        class_weight: ClassWeight = None,
-        weights: Sequence[float] | Array | None = None,
-        fit_intercept: bool = True,
-        standardize: bool = False,
-        tol: float = 1e-12,
-        max_iter: int = 10_000,
-        time_limit: float | None = None,
-        random_state: Any = None,
-    ) -> None:
-        self.lam = lam
-        self.lam2 = lam2
-        self.p = p
-        self.loss = loss
-        self.class_weight = class_weight
-        self.weights = weights
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.tol = tol
-        self.max_iter = max_iter
-        self.time_limit = time_limit
-        self.random_state = random_state
 
-
-class GroupSparsityClassifierCV(GroupSparse, AlongAPath, Classifier):
+@dataclass(eq=False, repr=False)
+class GroupSparsityClassifierCV(Classifier, GroupSparse, AlongAPath):
     """`GroupSparsityClassifier` with ``lam`` chosen by cross-validation.
 
     One grid of lam, from `lambda_max` of all the data down, serves all folds. A fold's loss is the weighted mean over its
@@ -347,41 +299,9 @@ class GroupSparsityClassifierCV(GroupSparse, AlongAPath, Classifier):
     (array([1, 3]), 0.78)
     """
 
-    def __init__(
-        self,
-        *,
-        lams: Any = None,
-        n_lams: int = 100,
-        lam_ratio: float = 1e-3,
-        cv: Any = 5,
-        selection: str = "min",
-        loss: str = "multinomial",
-        class_weight: ClassWeight = None,
-        weights: Sequence[float] | Array | None = None,
-        fit_intercept: bool = True,
-        standardize: bool = False,
-        tol: float = 1e-12,
-        max_iter: int = 10_000,
-        time_limit: float | None = None,
-        n_jobs: int | None = None,
-    ) -> None:
-        self.lams = lams
-        self.n_lams = n_lams
-        self.lam_ratio = lam_ratio
-        self.cv = cv
-        self.selection = selection
-        self.loss = loss
-        self.class_weight = class_weight
-        self.weights = weights
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.tol = tol
-        self.max_iter = max_iter
-        self.time_limit = time_limit
-        self.n_jobs = n_jobs
 
-
-class ShrinkNetClassifierCV(Shrinking, AlongAPath, Classifier):
+@dataclass(eq=False, repr=False)
+class ShrinkNetClassifierCV(Classifier, Shrinking, AlongAPath):
     """`ShrinkNetClassifier` with ``lam`` chosen by cross-validation, as in `GroupSparsityClassifierCV`.
 
     Parameters
@@ -409,40 +329,3 @@ class ShrinkNetClassifierCV(Shrinking, AlongAPath, Classifier):
     >>> ShrinkNetClassifierCV(n_lams=10).fit(X, y).result_.support
     array([1])
     """
-
-    def __init__(
-        self,
-        lam2: float = 1.0,
-        p: float = 2.0,
-        *,
-        lams: Any = None,
-        n_lams: int = 100,
-        lam_ratio: float = 1e-3,
-        cv: Any = 5,
-        selection: str = "min",
-        loss: str = "multinomial",
-        class_weight: ClassWeight = None,
-        weights: Sequence[float] | Array | None = None,
-        fit_intercept: bool = True,
-        standardize: bool = False,
-        tol: float = 1e-12,
-        max_iter: int = 10_000,
-        time_limit: float | None = None,
-        n_jobs: int | None = None,
-    ) -> None:
-        self.lam2 = lam2
-        self.p = p
-        self.lams = lams
-        self.n_lams = n_lams
-        self.lam_ratio = lam_ratio
-        self.cv = cv
-        self.selection = selection
-        self.loss = loss
-        self.class_weight = class_weight
-        self.weights = weights
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.tol = tol
-        self.max_iter = max_iter
-        self.time_limit = time_limit
-        self.n_jobs = n_jobs

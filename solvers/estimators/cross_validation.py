@@ -27,15 +27,16 @@ Indices = np.ndarray[Any, np.dtype[np.intp]]
 SELECTIONS = ("min", "1se")
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class AlongAPath(Estimator):
     """Estimators that choose ``lam`` along a path."""
 
-    lams: Any
-    n_lams: int
-    lam_ratio: float
-    cv: Any
-    selection: str
-    n_jobs: int | None
+    lams: Any = None
+    n_lams: int = 100
+    lam_ratio: float = 1e-3
+    cv: Any = 5
+    selection: str = "min"
+    n_jobs: int | None = None
 
     def _solve(self, data: Data) -> Fit:
         if self.selection not in SELECTIONS:

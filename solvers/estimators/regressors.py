@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,8 @@ class Regressor(RegressorMixin, Estimator):
         self.intercept_ = float(fit.intercept[0]) if single else fit.intercept.copy()
 
 
-class GroupSparsityRegressor(GroupSparse, AtOneStrength, Regressor):
+@dataclass(eq=False, repr=False)
+class GroupSparsityRegressor(Regressor, GroupSparse, AtOneStrength):
     """Linear regression that removes whole inputs, for all targets at once: multi-task Lasso with a certificate.
 
     ``minimise  1/(2n) sum_i s_i ||y_i - coef x_i - intercept||^2 + lam sum_j w_j ||coef_:j||_2``,  n = sum_i s_i.
@@ -115,29 +116,9 @@ class GroupSparsityRegressor(GroupSparse, AtOneStrength, Regressor):
     certified [0 1]
     """
 
-    def __init__(
-        self,
-        lam: float | str = "auto",
-        *,
-        weights: Sequence[float] | Array | None = None,
-        fit_intercept: bool = True,
-        standardize: bool = False,
-        tol: float = 1e-6,
-        max_iter: int = 10_000,
-        time_limit: float | None = None,
-        random_state: Any = None,
-    ) -> None:
-        self.lam = lam
-        self.weights = weights
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.tol = tol
-        self.max_iter = max_iter
-        self.time_limit = time_limit
-        self.random_state = random_state
 
-
-class ShrinkNetRegressor(Shrinking, AtOneStrength, Regressor):
+@dataclass(eq=False, repr=False)
+class ShrinkNetRegressor(Regressor, Shrinking, AtOneStrength):
     """Linear regression under regularised ShrinkNet: removes whole inputs and shrinks the others less than group sparsity does.
 
     ``minimise  1/(2n) sum_i s_i ||y_i - coef x_i - intercept||^2 + lam sum_j w_j |beta_j| + lam2 ||A||_p^p``
@@ -182,33 +163,9 @@ class ShrinkNetRegressor(Shrinking, AtOneStrength, Regressor):
     array([0, 1])
     """
 
-    def __init__(
-        self,
-        lam: float | str = "auto",
-        lam2: float = 1.0,
-        p: float = 2.0,
-        *,
-        weights: Sequence[float] | Array | None = None,
-        fit_intercept: bool = True,
-        standardize: bool = False,
-        tol: float = 1e-6,
-        max_iter: int = 10_000,
-        time_limit: float | None = None,
-        random_state: Any = None,
-    ) -> None:
-        self.lam = lam
-        self.lam2 = lam2
-        self.p = p
-        self.weights = weights
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.tol = tol
-        self.max_iter = max_iter
-        self.time_limit = time_limit
-        self.random_state = random_state
 
-
-class GroupSparsityRegressorCV(GroupSparse, AlongAPath, Regressor):
+@dataclass(eq=False, repr=False)
+class GroupSparsityRegressorCV(Regressor, GroupSparse, AlongAPath):
     """`GroupSparsityRegressor` with ``lam`` chosen by cross-validation.
 
     One grid of lam, from `lambda_max` of all the data down, serves all folds. A fold's loss is the weighted mean over its
@@ -276,37 +233,9 @@ class GroupSparsityRegressorCV(GroupSparse, AlongAPath, Regressor):
     True
     """
 
-    def __init__(
-        self,
-        *,
-        lams: Any = None,
-        n_lams: int = 100,
-        lam_ratio: float = 1e-3,
-        cv: Any = 5,
-        selection: str = "min",
-        weights: Sequence[float] | Array | None = None,
-        fit_intercept: bool = True,
-        standardize: bool = False,
-        tol: float = 1e-6,
-        max_iter: int = 10_000,
-        time_limit: float | None = None,
-        n_jobs: int | None = None,
-    ) -> None:
-        self.lams = lams
-        self.n_lams = n_lams
-        self.lam_ratio = lam_ratio
-        self.cv = cv
-        self.selection = selection
-        self.weights = weights
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.tol = tol
-        self.max_iter = max_iter
-        self.time_limit = time_limit
-        self.n_jobs = n_jobs
 
-
-class ShrinkNetRegressorCV(Shrinking, AlongAPath, Regressor):
+@dataclass(eq=False, repr=False)
+class ShrinkNetRegressorCV(Regressor, Shrinking, AlongAPath):
     """`ShrinkNetRegressor` with ``lam`` chosen by cross-validation, as in `GroupSparsityRegressorCV`.
 
     Parameters
@@ -333,36 +262,3 @@ class ShrinkNetRegressorCV(Shrinking, AlongAPath, Regressor):
     >>> ShrinkNetRegressorCV(n_lams=20).fit(X, Y).result_.support
     array([0, 1])
     """
-
-    def __init__(
-        self,
-        lam2: float = 1.0,
-        p: float = 2.0,
-        *,
-        lams: Any = None,
-        n_lams: int = 100,
-        lam_ratio: float = 1e-3,
-        cv: Any = 5,
-        selection: str = "min",
-        weights: Sequence[float] | Array | None = None,
-        fit_intercept: bool = True,
-        standardize: bool = False,
-        tol: float = 1e-6,
-        max_iter: int = 10_000,
-        time_limit: float | None = None,
-        n_jobs: int | None = None,
-    ) -> None:
-        self.lam2 = lam2
-        self.p = p
-        self.lams = lams
-        self.n_lams = n_lams
-        self.lam_ratio = lam_ratio
-        self.cv = cv
-        self.selection = selection
-        self.weights = weights
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.tol = tol
-        self.max_iter = max_iter
-        self.time_limit = time_limit
-        self.n_jobs = n_jobs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 
@@ -14,9 +14,9 @@ from solvers.regression.bridge import BridgeKernel, bridge_kernel, jump, thresho
 from solvers.regression.certificates import relative_gap
 from solvers.regression.curvature import BridgeCurvature
 from solvers.regression.descent import minimise_bridge
-from solvers.regression.group_solver import GroupSparsitySolver
+from solvers.regression.group_solver import GroupSparsitySolver, P
 from solvers.regression.penalties import prox
-from solvers.regression.problem import Evaluation, Indices, Problem
+from solvers.regression.problem import Evaluation, Indices
 from solvers.regression.rows import row_norms
 from solvers.regression.shrinknet import RegularizedShrinkNet
 from solvers.regression.states import State
@@ -40,7 +40,7 @@ _NUDGE = 1e-14
 """Relative, against the rounding of powers: at `BridgeSolver.lambda_max` itself the answer is zero."""
 
 
-class BridgeSolver(ABC):
+class BridgeSolver(ABC, Generic[P]):
     """Minimises ``loss(B) + sum_j mu_j ||B_j||_p^q`` for a sequence of ``lam``.
 
     Local search cannot be avoided (zero is a local minimiser of every column); several starts are followed, and the best point is
@@ -48,8 +48,8 @@ class BridgeSolver(ABC):
     neighbours in both directions come in place of some.
     """
 
-    def __init__(self, problem: Problem, penalty: RegularizedShrinkNet, n_lams: int = 1) -> None:
-        self._problem = problem
+    def __init__(self, problem: P, penalty: RegularizedShrinkNet, n_lams: int = 1) -> None:
+        self.problem = problem
         self.penalty = penalty
         self.n_lams = n_lams
         self.B = np.zeros((problem.n_features, problem.n_targets))
@@ -57,10 +57,6 @@ class BridgeSolver(ABC):
         self._group_path: list[tuple[Array, float]] | None = None
         self._prepared: dict[float, Array] = {}
         self._pending: Array | None = None
-
-    @property
-    def problem(self) -> Problem:
-        return self._problem
 
     @cached_property
     @abstractmethod
@@ -72,17 +68,17 @@ class BridgeSolver(ABC):
         """The minimisation on the chosen columns from the present point."""
 
     @abstractmethod
-    def group_solver(self) -> GroupSparsitySolver:
+    def group_solver(self) -> GroupSparsitySolver[P]:
         """What gives the group-sparsity path, with the same weights."""
 
     @abstractmethod
     def solve_within(self, within: Indices, tol: float, monitor: Monitor) -> Status:
         """Minimise the loss alone over the columns ``within``, the others being zero."""
 
-    def refine(self, mu: Array, monitor: Monitor) -> None:  # noqa: B027  optional
+    def refine(self, mu: Array, monitor: Monitor) -> None:
         """Improve on the best start."""
 
-    def look_further(self, mu: Array, monitor: Monitor) -> None:  # noqa: B027  optional
+    def look_further(self, mu: Array, monitor: Monitor) -> None:
         """Look for better points elsewhere, before the answer is finished."""
 
     def start_from(self, B: Array) -> None:

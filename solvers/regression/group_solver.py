@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from solvers.results import Certificate, Status
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Indices = np.ndarray[Any, np.dtype[np.intp]]
+P = TypeVar("P", bound=Problem)
 
 _INNER_SHARE = 0.5
 """Share of ``tol`` that the Gram matrix's gap must reach: the rest is for what the Gram matrix does not see."""
@@ -36,7 +37,7 @@ _ROUGH = 0.1
 """On a growing working set, the share of the present gap at which to look at the other columns again."""
 
 
-class GroupSparsitySolver(ABC):
+class GroupSparsitySolver(ABC, Generic[P]):
     """Minimises ``loss(B) + lam sum_j w_j ||B_j||`` for a sequence of ``lam``, each from the last answer.
 
     Parameters
@@ -49,8 +50,8 @@ class GroupSparsitySolver(ABC):
         How many values of lam are expected, for the choice between the whole Gram matrix and working sets.
     """
 
-    def __init__(self, problem: Problem, penalty: GroupSparsity, n_lams: int = 1) -> None:
-        self._problem = problem
+    def __init__(self, problem: P, penalty: GroupSparsity, n_lams: int = 1) -> None:
+        self.problem = problem
         self.penalty = penalty
         self.weights = penalty.with_lam(1.0).radii(problem.n_features)
         self.free = np.flatnonzero(self.weights == 0)
@@ -60,10 +61,6 @@ class GroupSparsitySolver(ABC):
         self.at: Evaluation | None = None
         self.lam = np.inf
         self.n_lams = n_lams
-
-    @property
-    def problem(self) -> Problem:
-        return self._problem
 
     @cached_property
     @abstractmethod
@@ -164,19 +161,11 @@ class GroupSparsitySolver(ABC):
         return certificate_at(self.problem, penalty, self.B, tol=tol, within=self.within, at=self.evaluate())[0]
 
 
-class SquaredGroupSolver(GroupSparsitySolver):
+class SquaredGroupSolver(GroupSparsitySolver[SquaredProblem]):
     """Least squares, in the Gram matrix of all columns or of a working set.
 
     Unpenalised columns are projected out of targets and columns, as the intercept is, and fitted afterwards.
     """
-
-    def __init__(self, problem: SquaredProblem, penalty: GroupSparsity, n_lams: int = 1) -> None:
-        super().__init__(problem, penalty, n_lams)
-        self._squared = problem
-
-    @property
-    def problem(self) -> SquaredProblem:
-        return self._squared
 
     @cached_property
     def columns(self) -> FullGram | WorkingSets:

@@ -14,7 +14,6 @@ from solvers.regression.logistic_problem import LogisticEvaluation, LogisticProb
 from solvers.regression.logistic_state import LogisticState
 from solvers.regression.penalties import GroupSparsity
 from solvers.regression.problem import Evaluation
-from solvers.regression.shrinknet import RegularizedShrinkNet
 from solvers.regression.working_set import WorkingSets
 from solvers.results import Status
 
@@ -22,16 +21,8 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 Indices = np.ndarray[Any, np.dtype[np.intp]]
 
 
-class LogisticGroupSolver(GroupSparsitySolver):
+class LogisticGroupSolver(GroupSparsitySolver[LogisticProblem]):
     """Multinomial or logistic regression on growing working sets, which hold the unpenalised columns from the start."""
-
-    def __init__(self, problem: LogisticProblem, penalty: GroupSparsity, n_lams: int = 1) -> None:
-        super().__init__(problem, penalty, n_lams)
-        self._logistic = problem
-
-    @property
-    def problem(self) -> LogisticProblem:
-        return self._logistic
 
     @cached_property
     def columns(self) -> WorkingSets:
@@ -57,16 +48,8 @@ class LogisticGroupSolver(GroupSparsitySolver):
         return _minimise_loss(self, within, tol, monitor)
 
 
-class LogisticBridgeSolver(BridgeSolver):
+class LogisticBridgeSolver(BridgeSolver[LogisticProblem]):
     """Multinomial or logistic regression on growing working sets; a column's minimiser is that of a majorant of the loss."""
-
-    def __init__(self, problem: LogisticProblem, penalty: RegularizedShrinkNet, n_lams: int = 1) -> None:
-        super().__init__(problem, penalty, n_lams)
-        self._logistic = problem
-
-    @property
-    def problem(self) -> LogisticProblem:
-        return self._logistic
 
     @cached_property
     def columns(self) -> WorkingSets:

@@ -126,18 +126,11 @@ class GroupSparsity(Penalty):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lam", as_number(self.lam, "lam", advice="lam=0 means unpenalised"))
-        if self.weights is not None:
-            weights = as_vector(self.weights, None, "weights", "one weight per column of X").copy()
-            weights.flags.writeable = False
-            object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "weights", as_weights(self.weights))
 
     def radii(self, n_features: int) -> Array:
         """``lam w_j`` for each of ``n_features`` groups."""
-        if self.weights is None:
-            return np.full(n_features, self.lam)
-        if len(self.weights) != n_features:
-            raise InputError(f"weights must have one entry per column of X: expected ({n_features},), got ({len(self.weights)},)")
-        return self.lam * np.asarray(self.weights)
+        return column_strengths(self.lam, self.weights, n_features)
 
     def kernel(self, n_features: int) -> GroupSparsityKernel:
         return GroupSparsityKernel(self.radii(n_features))
@@ -167,6 +160,24 @@ def _as_coef(coef: Any) -> Array:
     if coef.ndim != 2:
         raise InputError(f"coef must have shape (n_targets, n_features), got {coef.shape}: write coef[np.newaxis] for one target")
     return coef
+
+
+def as_weights(weights: Sequence[float] | Array | None) -> Array | None:
+    """A penalty's weights, checked, as an array of its own that nobody can change; None for all one."""
+    if weights is None:
+        return None
+    weights = as_vector(weights, None, "weights", "one weight per column of X").copy()
+    weights.flags.writeable = False
+    return weights
+
+
+def column_strengths(lam: float, weights: Sequence[float] | Array | None, n_features: int) -> Array:
+    """``lam w_j`` for each of ``n_features`` columns."""
+    if weights is None:
+        return np.full(n_features, lam)
+    if len(weights) != n_features:
+        raise InputError(f"weights must have one entry per column of X: expected ({n_features},), got ({len(weights)},)")
+    return lam * np.asarray(weights)
 
 
 def column_norms(coef: Array) -> Array:

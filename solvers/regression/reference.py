@@ -80,16 +80,14 @@ def reference_group_sparsity(
     MissingDependencyError
         Without cvxpy: ``pip install 'shrinknet-solvers[reference]'``.
     """
-    cp = require("cvxpy", extra="reference", purpose="the reference solver")
-    s = np.ones(len(X)) if sample_weight is None else sample_weight
 
-    def loss(Z: Any) -> Any:
+    def loss(cp: Any, Z: Any, s: Array) -> Any:
         return cp.sum_squares(cp.multiply(np.sqrt(s)[:, None], Y - Z)) / (2 * np.sum(s))
 
-    def value(coef: Array, intercept: Array, w: Array) -> float:
+    def value(coef: Array, intercept: Array, w: Array, s: Array) -> float:
         return group_sparsity_objective(X, Y, coef, intercept, lam, w, s)
 
-    return _minimise(X, Y.shape[1], lam, weights, fit_intercept, loss, value)
+    return _minimise(X, Y.shape[1], lam, weights, sample_weight, fit_intercept, loss, value)
 
 
 def label_objective(
@@ -131,20 +129,18 @@ def reference_labels(
     MissingDependencyError
         Without cvxpy.
     """
-    cp = require("cvxpy", extra="reference", purpose="the reference solver")
-    s = np.ones(len(X)) if sample_weight is None else sample_weight
 
-    def mean_loss(Z: Any) -> Any:
+    def mean_loss(cp: Any, Z: Any, s: Array) -> Any:
         if loss == "multinomial":
             losses = cp.log_sum_exp(Z, axis=1) - cp.sum(cp.multiply(one_hot, Z), axis=1)
         else:
             losses = cp.sum(cp.logistic(cp.multiply(1 - 2 * one_hot, Z)), axis=1)
         return s @ losses / np.sum(s)
 
-    def value(coef: Array, intercept: Array, w: Array) -> float:
+    def value(coef: Array, intercept: Array, w: Array, s: Array) -> float:
         return label_objective(X, one_hot, coef, intercept, loss, lam, w, s)
 
-    return _minimise(X, one_hot.shape[1], lam, weights, fit_intercept, mean_loss, value)
+    return _minimise(X, one_hot.shape[1], lam, weights, sample_weight, fit_intercept, mean_loss, value)
 
 
 def _minimise(
@@ -152,16 +148,23 @@ def _minimise(
     n_targets: int,
     lam: float,
     weights: Array | None,
+    sample_weight: Array | None,
     fit_intercept: bool,
-    loss: Callable[[Any], Any],
-    value: Callable[[Array, Array, Array], float],
+    loss: Callable[[Any, Any, Array], Any],
+    value: Callable[[Array, Array, Array, Array], float],
 ) -> Reference:
-    """Hand a loss of the linear predictor, plus the penalty, to Clarabel; evaluate what comes back with ``value``."""
+    """Hand ``loss(cvxpy, linear predictor, sample_weight)``, plus the penalty, to Clarabel; evaluate what comes back.
+
+    ``value(coef, intercept, weights, sample_weight)`` is the objective in plain NumPy.
+    """
     cp = require("cvxpy", extra="reference", purpose="the reference solver")
     w = np.ones(X.shape[1]) if weights is None else weights
+    s = np.ones(len(X)) if sample_weight is None else sample_weight
     A, b = cp.Variable((n_targets, X.shape[1])), cp.Variable((1, n_targets))
     penalty = lam * cp.sum(cp.multiply(w, cp.norm(A, 2, axis=0)))
-    problem = cp.Problem(cp.Minimize(loss(X @ A.T + np.ones((len(X), 1)) @ b) + penalty), [] if fit_intercept else [b == 0])
+    problem = cp.Problem(
+        cp.Minimize(loss(cp, X @ A.T + np.ones((len(X), 1)) @ b, s) + penalty), [] if fit_intercept else [b == 0]
+    )
     try:
         problem.solve(solver=cp.CLARABEL, **_TOLERANCES)
     except cp.error.SolverError:
@@ -169,4 +172,4 @@ def _minimise(
     if A.value is None:
         return Reference(np.full(A.shape, np.nan), np.full(n_targets, np.nan), np.inf, str(problem.status))
     coef, intercept = np.asarray(A.value), np.asarray(b.value)[0] if fit_intercept else np.zeros(n_targets)
-    return Reference(coef, intercept, value(coef, intercept, w), str(problem.status))
+    return Reference(coef, intercept, value(coef, intercept, w, s), str(problem.status))

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from solvers._arrays import as_number, as_vector
+from solvers._arrays import as_number
 from solvers.errors import IncompatibleError, InputError
 from solvers.regression.bridge import BridgeKernel, bridge_kernel
-from solvers.regression.penalties import GroupSparsity, GroupSparsityKernel, Penalty, column_norms
+from solvers.regression.penalties import GroupSparsity, GroupSparsityKernel, Penalty, as_weights, column_norms, column_strengths
 from solvers.results import saveable, shorten
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -94,15 +94,13 @@ class RegularizedShrinkNet(Penalty):
             self, "lam2", as_number(self.lam2, "lam2", strict=True, advice="without it no minimiser exists: write ShrinkNet(lam)")
         )
         object.__setattr__(self, "p", as_number(self.p, "p", strict=True, advice="the draft recommends p=2 or p=1"))
-        if self.weights is not None:
-            weights = as_vector(self.weights, None, "weights", "one weight per column of X").copy()
-            if not np.all(weights > 0):
-                raise InputError(
-                    "weights must be positive: with weight 0 beta_j grows without bound while A_:j vanishes, and no minimiser "
-                    "exists; write GroupSparsity(lam, weights=...) to leave an input unpenalised"
-                )
-            weights.flags.writeable = False
-            object.__setattr__(self, "weights", weights)
+        weights = as_weights(self.weights)
+        if weights is not None and not np.all(weights > 0):
+            raise InputError(
+                "weights must be positive: with weight 0 beta_j grows without bound while A_:j vanishes, and no minimiser "
+                "exists; write GroupSparsity(lam, weights=...) to leave an input unpenalised"
+            )
+        object.__setattr__(self, "weights", weights)
 
     @property
     def q(self) -> float:
@@ -111,11 +109,7 @@ class RegularizedShrinkNet(Penalty):
 
     def lams(self, n_features: int) -> Array:
         """``lam w_j`` for each of ``n_features`` columns."""
-        if self.weights is None:
-            return np.full(n_features, self.lam)
-        if len(self.weights) != n_features:
-            raise InputError(f"weights must have one entry per column of X: expected ({n_features},), got ({len(self.weights)},)")
-        return self.lam * np.asarray(self.weights)
+        return column_strengths(self.lam, self.weights, n_features)
 
     def mu(self, n_features: int) -> Array:
         """``mu_j = (1 + 1/p) (lam w_j)^q (p lam2)^(1 / (p + 1))``."""

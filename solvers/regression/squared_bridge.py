@@ -17,7 +17,6 @@ from solvers.regression.global_bound import Search
 from solvers.regression.group_solver import SquaredGroupSolver
 from solvers.regression.penalties import GroupSparsity, prox, value
 from solvers.regression.problem import Indices
-from solvers.regression.shrinknet import RegularizedShrinkNet
 from solvers.regression.squared_problem import SquaredEvaluation, SquaredProblem
 from solvers.regression.states import GramState, State
 from solvers.regression.stationarity import penalty_value
@@ -66,20 +65,12 @@ def best_single(penalty: Any, curvatures: Array, correlation: Array, B: Array) -
     B[row] = best_w
 
 
-class SquaredBridgeSolver(BridgeSolver):
+class SquaredBridgeSolver(BridgeSolver[SquaredProblem]):
     """Least squares, in the Gram matrix of all columns or of a working set.
 
     Further starts are the best single column and a ridge solution. From the best point inputs are added and dropped, the others
     adapting (`exchange`), and on few columns the first nodes of the global search follow.
     """
-
-    def __init__(self, problem: SquaredProblem, penalty: RegularizedShrinkNet, n_lams: int = 1) -> None:
-        super().__init__(problem, penalty, n_lams)
-        self._squared = problem
-
-    @property
-    def problem(self) -> SquaredProblem:
-        return self._squared
 
     @cached_property
     def columns(self) -> FullGram | WorkingSets:

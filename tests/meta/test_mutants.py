@@ -55,8 +55,8 @@ MUTANTS = [
     Mutant(
         "group weights forgotten",
         "penalties.py",
-        "return self.lam * np.asarray(self.weights)",
-        "return np.full(n_features, self.lam)",
+        "column_strengths(self.lam, self.weights, n_features)",
+        "column_strengths(self.lam, None, n_features)",
     ),
     Mutant(
         "Hessian without the curvature of the norms", "newton.py", "M.flat[:: len(M) + 1] += 1.0", "M.flat[:: len(M) + 1] += 1e-3"
@@ -137,8 +137,8 @@ MUTANTS = [
     Mutant(
         "weights of beta forgotten",
         "shrinknet.py",
-        "return self.lam * np.asarray(self.weights)",
-        "return np.full(n_features, self.lam)",
+        "column_strengths(self.lam, self.weights, n_features)",
+        "column_strengths(self.lam, None, n_features)",
         BLOCKS,
     ),
     Mutant("curvature of the bridge with the wrong exponent", "curvature.py", "* s**-self.q", "* s**-1.0", BLOCKS),

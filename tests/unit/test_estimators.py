@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_type_hints
 
 import joblib
 import numpy as np
@@ -467,6 +468,29 @@ def test_wrong_parameters_are_refused_with_advice(model, error, message):
     X, y = classification()
     with pytest.raises(error, match=message):
         model.fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("cls", "positional", "tol"),
+    [
+        (GroupSparsityRegressor, ["lam"], 1e-6),
+        (ShrinkNetRegressor, ["lam", "lam2", "p"], 1e-6),
+        (GroupSparsityRegressorCV, [], 1e-6),
+        (ShrinkNetRegressorCV, ["lam2", "p"], 1e-6),
+        (GroupSparsityClassifier, ["lam"], 1e-12),
+        (ShrinkNetClassifier, ["lam", "lam2", "p"], 1e-12),
+        (GroupSparsityClassifierCV, [], 1e-12),
+        (ShrinkNetClassifierCV, ["lam2", "p"], 1e-12),
+    ],
+)
+def test_parameters_have_the_documented_order_and_defaults(cls, positional, tol):
+    parameters = inspect.signature(cls).parameters
+    assert [name for name, parameter in parameters.items() if parameter.kind is not parameter.KEYWORD_ONLY] == positional
+    assert cls().tol == tol
+    assert set(get_type_hints(cls.__init__)) == {*parameters, "return"}
+    section = inspect.getdoc(cls).partition("Parameters\n")[2].partition("Attributes\n")[0]
+    documented = [line.partition(" : ")[0] for line in section.splitlines() if line[:1].isalpha()]
+    assert {name for names in documented for name in names.split(", ")} == set(parameters)
 
 
 def test_without_scikit_learn_the_name_says_how_to_get_it(monkeypatch):
