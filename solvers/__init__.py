@@ -45,7 +45,7 @@ _HOME = {
     "solvers.regression.fit": ["Fit"],
     "solvers.regression.global_search": ["GlobalCertificate"],
     "solvers.regression.gram": ["Gram"],
-    "solvers.regression.path": ["Path", "solve_path"],
+    "solvers.regression.path": ["Path", "RelaxedPath", "solve_path"],
     "solvers.regression.shrinknet": ["Factors", "RegularizedShrinkNet", "ShrinkNet"],
     "solvers.regression.solver": ["lambda_max", "lambda_zero", "refit", "solve"],
 }
@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from solvers.regression.global_search import GlobalCertificate as GlobalCertificate
     from solvers.regression.gram import Gram as Gram
     from solvers.regression.path import Path as Path
+    from solvers.regression.path import RelaxedPath as RelaxedPath
     from solvers.regression.path import solve_path as solve_path
     from solvers.regression.penalties import GroupSparsity as GroupSparsity
     from solvers.regression.penalties import Penalty as Penalty

@@ -75,6 +75,22 @@ def solve_one(
     return drive(run, monitor, result, warn)
 
 
+def refit_one(
+    solver: Solver, support: Indices, tol: float, monitor: Monitor, *, warn: bool = True, keep_dual: bool = True
+) -> Fit:
+    """The loss alone, minimised on the columns ``support`` from the solver's present point."""
+
+    def run() -> Status:
+        return solver.solve_within(support, tol, monitor)
+
+    def result(status: Status | None) -> Fit:
+        return finish(
+            *(solver.problem, GroupSparsity(0.0), solver.B, tol, monitor), status=status, within=support, keep_dual=keep_dual
+        )
+
+    return drive(run, monitor, result, warn)
+
+
 def is_unpenalised(penalty: Penalty) -> bool:
     """Whether minimising loss plus penalty means minimising the loss."""
     if isinstance(penalty, ShrinkNet):

@@ -113,9 +113,9 @@ MUTANTS = [
     Mutant("certified without looking", "group_solver.py", "if certificate.gap <= tol:", "if True:"),
     Mutant(
         "refit on all columns",
-        "solver.py",
-        "solver.solve_within(fit.support, tol, monitor)",
-        "solver.solve_within(np.arange(problem.n_features), tol, monitor)",
+        "answers.py",
+        "solver.solve_within(support, tol, monitor)",
+        "solver.solve_within(np.arange(solver.problem.n_features), tol, monitor)",
     ),
     Mutant(
         "minimum norm forgotten",
