@@ -42,6 +42,7 @@ _HOME = {
     "solvers.regression.penalties": ["GroupSparsity", "Penalty", "prox", "subdiff_distance", "value"],
     "solvers.plots": ["plot_loss", "plot_norms"],
     "solvers.regression.certify": ["certify"],
+    "solvers.regression.criteria": ["InformationCriteria"],
     "solvers.regression.fit": ["Fit"],
     "solvers.regression.global_search": ["GlobalCertificate"],
     "solvers.regression.gram": ["Gram"],
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from solvers.plots import plot_loss as plot_loss
     from solvers.plots import plot_norms as plot_norms
     from solvers.regression.certify import certify as certify
+    from solvers.regression.criteria import InformationCriteria as InformationCriteria
     from solvers.regression.fit import Fit as Fit
     from solvers.regression.global_search import GlobalCertificate as GlobalCertificate
     from solvers.regression.gram import Gram as Gram

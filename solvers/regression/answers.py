@@ -164,7 +164,8 @@ def _status(certificate: Certificate, claimed: Status | None) -> Status:
         return Status.NOT_ATTAINED
     if certificate.holds:
         return Status.CONVERGED if certificate.kind is Kind.STATIONARY else Status.CERTIFIED
-    return Status.FEASIBLE if claimed is None else claimed
+    # A proof that the recomputed certificate does not confirm is none.
+    return Status.FEASIBLE if claimed in (None, Status.CERTIFIED) else claimed
 
 
 def _objective(penalty: Penalty, certificate: Certificate, factors: Factors | None, loss: float) -> float:

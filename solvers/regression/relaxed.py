@@ -65,8 +65,8 @@ class Relaxation:
         penalised = problem.from_coef(fit.coef)
         if self._last is None or isinstance(problem, SquaredProblem):
             return penalised
-        kept = self._last.any(axis=1) & penalised.any(axis=1)
-        continued = np.where(kept[:, np.newaxis], self._last, penalised)
+        kept = np.logical_and(np.any(self._last, axis=1, keepdims=True), np.any(penalised, axis=1, keepdims=True))
+        continued = np.where(kept, self._last, penalised)
         return min((penalised, continued), key=lambda B: problem.evaluate(B).loss)
 
     def _blend(self, fit: Fit, again: Fit) -> Fit:
