@@ -270,11 +270,17 @@ def _without(Q: Array, free: Indices, held: Indices) -> tuple[int, Array]:
         return 0, remaining
     values, basis = _range(Q[np.ix_(free, free)])
     along = matmul(basis.T, Q[np.ix_(free, held)]) / np.sqrt(values)[:, np.newaxis]
-    return len(values), remaining - matmul(along.T, along)
+    # What is left of a column is known up to the rounding of the projection, which nearly dependent columns magnify.
+    rounding = _DEPENDENT * max(8, len(Q)) / np.min(values, initial=1.0)
+    vanished = np.diag(remaining) - np.sum(along**2, axis=0) <= rounding * np.diag(remaining)
+    remaining = remaining - matmul(along.T, along)
+    remaining[vanished, :] = 0.0
+    remaining[:, vanished] = 0.0
+    return len(values), remaining
 
 
 def _range(Q: Array) -> tuple[Array, Array]:
-    """Positive ``v`` and ``S (k, rank)`` such that ``S diag(1/v) S'`` is a generalised inverse of Q; columns may be of any scale."""
+    """Positive ``v`` and ``S (k, rank)`` such that ``S diag(1/v) S'`` is a generalised inverse of Q, columns of any scale."""
     if len(Q) == 0:
         return np.zeros(0), np.zeros((0, 0))
     scales = inverse_scales(np.sqrt(np.diag(Q)))

@@ -29,6 +29,9 @@ LONGEST_STEP = 2.0
 _ROUNDING = 1e-13
 _CORRECTIONS = 500
 _REFINEMENTS = 3
+_REFINED = 1e-3
+"""Share of a violation that a correction which comes to anything leaves at most."""
+
 _PERFECT = (-1.0, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 0.1)
 """Residuals up to which a prediction is taken for perfect, one after the other until a dual point is found."""
 
@@ -355,10 +358,13 @@ class LogisticProblem(Problem):
         dual, left = R, matmul(constraints.T, R * roots)
         # Conjugate gradients that are asked for the last digit may drift away from it: what they leave is corrected again.
         for _ in range(_REFINEMENTS):
+            before = np.max(np.abs(left))
             dual = dual - self._correction(constraints, P, self.link.centred(left))
             left = matmul(constraints.T, dual * roots)
             if np.max(np.abs(left)) <= _ROUNDING * np.sqrt(self.design.total):
                 break
+            if not np.max(np.abs(left)) <= _REFINED * before:
+                return None
         else:
             return None
         inside = np.all(self.Y - dual >= 0.0) and np.all(self.Y - dual <= 1.0)
