@@ -10,7 +10,7 @@ from scipy.linalg import eigh
 from scipy.special import gammaln
 
 from solvers._arrays import as_number
-from solvers._blas import matmul
+from solvers._blas import cholesky, cholesky_inverse, matmul
 from solvers.errors import IncompatibleError, InputError
 from solvers.regression.fit import Fit
 from solvers.regression.gram_problem import GramProblem
@@ -31,6 +31,9 @@ LARGEST_HESSIAN = 2000
 
 _DEPENDENT = 4.0 * np.finfo(float).eps
 """Eigenvalues of a scaled matrix up to this, times its order or 8, over the largest: rounding errors."""
+
+_SHALLOW = 1e-3
+"""Pivot of a Cholesky factor, of a matrix with unit diagonal, below which eigenvalues decide upon the rank."""
 
 _FLAT = 1e-11
 """Curvature, relative to that of single columns, below which a direction counts as having none."""
@@ -303,8 +306,7 @@ def logistic_degrees(problem: LogisticProblem, live: Indices, B: Array, shift: A
     P = problem.link.predict(problem.predictor(B) + shift, problem.Y).P
     H = _loss_hessian(problem, columns, P)
     M = H + _penalty_hessian(B[live], d, len(H))
-    scales = inverse_scales(np.sqrt(np.diag(M)))
-    return _trace_of_quotient(M * scales[:, np.newaxis] * scales, H * scales[:, np.newaxis] * scales, _DEPENDENT)
+    return _trace_of_quotient(M, H, _DEPENDENT)
 
 
 def _loss_hessian(problem: LogisticProblem, columns: Array, P: Array) -> Array:
@@ -331,8 +333,20 @@ def _penalty_hessian(W: Array, d: Array, size: int) -> Array:
 def _trace_of_quotient(M: Array, N: Array, cutoff: float) -> float:
     """``trace(M^+ N)`` for ``0 <= N <= M``: each eigenvector of M contributes at most 1, one without curvature nothing."""
     scales = inverse_scales(np.sqrt(np.maximum(np.diag(M), 0.0)))
-    values, vectors = eigh(M * scales[:, np.newaxis] * scales)
+    scaled, N = M * scales[:, np.newaxis] * scales, N * scales[:, np.newaxis] * scales
+    quick = _trace_by_cholesky(scaled, N)
+    if quick is not None:
+        return quick
+    values, vectors = eigh(scaled)
     kept = values > cutoff * max(8, len(M)) * np.max(values, initial=0.0)
-    along = scales[:, np.newaxis] * vectors[:, kept]
-    shares = np.sum(along * matmul(N, along), axis=0) / values[kept]
+    shares = np.sum(vectors[:, kept] * matmul(N, vectors[:, kept]), axis=0) / values[kept]
     return float(np.sum(np.clip(shares, 0.0, 1.0)))
+
+
+def _trace_by_cholesky(M: Array, N: Array) -> float | None:
+    """``trace(M^-1 N)``; None where M, of unit diagonal, comes near to being singular."""
+    factor = cholesky(M.copy())
+    if factor is None or np.min(np.diag(factor)) <= _SHALLOW:
+        return None
+    inverse = cholesky_inverse(factor)
+    return float(2.0 * np.sum(np.triu(inverse, 1) * N) + np.sum(np.diag(inverse) * np.diag(N)))
