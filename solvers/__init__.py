@@ -42,10 +42,11 @@ _HOME = {
     "solvers.regression.penalties": ["GroupSparsity", "Penalty", "prox", "subdiff_distance", "value"],
     "solvers.plots": ["plot_loss", "plot_norms"],
     "solvers.regression.certify": ["certify"],
+    "solvers.regression.criteria": ["InformationCriteria"],
     "solvers.regression.fit": ["Fit"],
     "solvers.regression.global_search": ["GlobalCertificate"],
     "solvers.regression.gram": ["Gram"],
-    "solvers.regression.path": ["Path", "solve_path"],
+    "solvers.regression.path": ["Path", "RelaxedPath", "solve_path"],
     "solvers.regression.shrinknet": ["Factors", "RegularizedShrinkNet", "ShrinkNet"],
     "solvers.regression.solver": ["lambda_max", "lambda_zero", "refit", "solve"],
 }
@@ -72,10 +73,12 @@ if TYPE_CHECKING:
     from solvers.plots import plot_loss as plot_loss
     from solvers.plots import plot_norms as plot_norms
     from solvers.regression.certify import certify as certify
+    from solvers.regression.criteria import InformationCriteria as InformationCriteria
     from solvers.regression.fit import Fit as Fit
     from solvers.regression.global_search import GlobalCertificate as GlobalCertificate
     from solvers.regression.gram import Gram as Gram
     from solvers.regression.path import Path as Path
+    from solvers.regression.path import RelaxedPath as RelaxedPath
     from solvers.regression.path import solve_path as solve_path
     from solvers.regression.penalties import GroupSparsity as GroupSparsity
     from solvers.regression.penalties import Penalty as Penalty

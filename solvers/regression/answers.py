@@ -75,6 +75,22 @@ def solve_one(
     return drive(run, monitor, result, warn)
 
 
+def refit_one(
+    solver: Solver, support: Indices, tol: float, monitor: Monitor, *, warn: bool = True, keep_dual: bool = True
+) -> Fit:
+    """The loss alone, minimised on the columns ``support`` from the solver's present point."""
+
+    def run() -> Status:
+        return solver.solve_within(support, tol, monitor)
+
+    def result(status: Status | None) -> Fit:
+        return finish(
+            *(solver.problem, GroupSparsity(0.0), solver.B, tol, monitor), status=status, within=support, keep_dual=keep_dual
+        )
+
+    return drive(run, monitor, result, warn)
+
+
 def is_unpenalised(penalty: Penalty) -> bool:
     """Whether minimising loss plus penalty means minimising the loss."""
     if isinstance(penalty, ShrinkNet):
@@ -148,7 +164,8 @@ def _status(certificate: Certificate, claimed: Status | None) -> Status:
         return Status.NOT_ATTAINED
     if certificate.holds:
         return Status.CONVERGED if certificate.kind is Kind.STATIONARY else Status.CERTIFIED
-    return Status.FEASIBLE if claimed is None else claimed
+    # A proof that the recomputed certificate does not confirm is none.
+    return Status.FEASIBLE if claimed in (None, Status.CERTIFIED) else claimed
 
 
 def _objective(penalty: Penalty, certificate: Certificate, factors: Factors | None, loss: float) -> float:

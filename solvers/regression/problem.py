@@ -162,6 +162,10 @@ class Problem(ABC):
         """
 
     @abstractmethod
+    def forget(self, columns: Indices) -> None:
+        """Give back the memory of what was factorised for the unpenalised ``columns``."""
+
+    @abstractmethod
     def intercept_shift(self, B: Array, intercept: Array) -> Array:
         """The ``shift`` of `evaluate` that stands for an intercept in the caller's units."""
 

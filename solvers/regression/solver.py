@@ -12,7 +12,7 @@ from solvers._compile import require_operations
 from solvers._parallel import single_threaded
 from solvers._progress import Callback, Monitor
 from solvers.errors import IncompatibleError, InputError
-from solvers.regression.answers import drive, finish, solve_one
+from solvers.regression.answers import drive, finish, refit_one, solve_one
 from solvers.regression.bridge_solver import BridgeSolver
 from solvers.regression.descent import minimise_by_sweeps
 from solvers.regression.fit import Fit
@@ -31,6 +31,8 @@ from solvers.regression.states import GramState
 from solvers.results import Status
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
+
+REFIT_ROUNDS = 1000
 
 
 @single_threaded
@@ -271,7 +273,17 @@ def lambda_zero(
 
 
 @single_threaded
-def refit(fit: Fit, X: Any, Y: Any = None, *, sample_weight: Any = None) -> Fit:
+def refit(
+    fit: Fit,
+    X: Any,
+    Y: Any = None,
+    *,
+    sample_weight: Any = None,
+    max_iter: int = REFIT_ROUNDS,
+    time_limit: float | None = None,
+    callback: Callback | None = None,
+    verbose: bool | Callable[[str], object] = False,
+) -> Fit:
     """The loss alone, minimised on the support of a fit: the same inputs without the penalty's bias.
 
     Minimises the loss of the fit over coefficients that are zero outside ``fit.support``; for the squared loss, of several
@@ -285,11 +297,30 @@ def refit(fit: Fit, X: Any, Y: Any = None, *, sample_weight: Any = None) -> Fit:
         Its support and its choice of an intercept are used.
     X, Y, sample_weight
         The data, as in `solve`.
+    max_iter, time_limit, callback, verbose : optional
+        As in `solve`, for the logistic losses. Least squares is solved at once, in no rounds: nothing stops it.
 
     Returns
     -------
     Fit
         With ``penalty`` = ``GroupSparsity(0)``, ``within`` = ``fit.support`` and a duality-gap certificate for that problem.
+        A limit or Ctrl-C returns the best point so far, its gap stated.
+
+    Raises
+    ------
+    InputError, IncompatibleError
+        For wrong values and types; the message names the argument and what to write.
+    SolveError
+        If ``callback`` raised.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the certificate does not meet the tolerance of ``fit``, or no minimiser exists.
+
+    See Also
+    --------
+    Path.relaxed : Refits along a path, and blends of them with the penalised fits.
 
     Examples
     --------
@@ -302,23 +333,16 @@ def refit(fit: Fit, X: Any, Y: Any = None, *, sample_weight: Any = None) -> Fit:
     """
     if not isinstance(fit, Fit):
         raise IncompatibleError(f"fit must be a Fit, as returned by solve, got {type(fit).__name__}")
+    monitor = Monitor(max_iter=max_iter, time_limit=time_limit, callback=callback, verbose=verbose)
     options = Options(fit.fit_intercept, sample_weight, scales=fit.scales, classes=fit.classes)
     problem = build_problem(X, Y, fit.family, options, "refit(fit, X, Y)")
     check_features(fit.coef.shape[1], problem.n_features)
-    tol, monitor = fit.certificate.tol, Monitor(max_iter=_REFIT_ROUNDS)
     solver = solver_of(problem, GroupSparsity(0.0))
     solver.start_from(problem.from_coef(fit.coef))
-
-    def run() -> Status:
-        return solver.solve_within(fit.support, tol, monitor)
-
-    def result(status: Status | None) -> Fit:
-        return finish(problem, GroupSparsity(0.0), solver.B, tol, monitor, status=status, within=fit.support)
-
-    return drive(run, monitor, result)
+    with monitor.defer_interrupts():
+        return refit_one(solver, fit.support, fit.certificate.tol, monitor)
 
 
-_REFIT_ROUNDS = 1000
 LOSSES = ("squared", *LINKS)
 KNOWN_PENALTIES = (GroupSparsity, RegularizedShrinkNet, ShrinkNet)
 

@@ -124,6 +124,9 @@ class SquaredProblem(Problem):
             self._spaces[key] = ColumnSpace.of(self.design.columns(columns)) if len(columns) else None
         return self._spaces[key]
 
+    def forget(self, columns: Indices) -> None:
+        self._spaces.pop(columns.tobytes(), None)
+
     def least_squares(self, chosen: Indices) -> Array:
         """Minimum-norm least squares on the chosen columns, ``B (n_features, n_targets)``."""
         B = np.zeros((self.n_features, self.n_targets))

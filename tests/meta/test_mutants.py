@@ -21,6 +21,7 @@ BLOCKS = ("tests/unit/test_bridge.py",)
 SEARCH = ("tests/reference/test_shrinknet_gradient.py", "tests/properties/test_shrinknet.py")
 FREE = ("tests/properties/test_free_shrinknet.py",)
 LABELS = ("tests/unit/test_links.py", "tests/properties/test_logistic.py")
+CHOICE = ("tests/properties/test_criteria.py", "tests/properties/test_relaxed.py")
 DIVE = re.compile(r"^_DIVE_WORK = .*$", re.MULTILINE)
 
 
@@ -113,9 +114,9 @@ MUTANTS = [
     Mutant("certified without looking", "group_solver.py", "if certificate.gap <= tol:", "if True:"),
     Mutant(
         "refit on all columns",
-        "solver.py",
-        "solver.solve_within(fit.support, tol, monitor)",
-        "solver.solve_within(np.arange(problem.n_features), tol, monitor)",
+        "answers.py",
+        "solver.solve_within(support, tol, monitor)",
+        "solver.solve_within(np.arange(solver.problem.n_features), tol, monitor)",
     ),
     Mutant(
         "minimum norm forgotten",
@@ -179,6 +180,23 @@ MUTANTS = [
     ),
     Mutant("certain outcomes the wrong way", "logistic_problem.py", "np.inf, -np.inf)", "-np.inf, np.inf)", LABELS),
     Mutant("minimising sequence the wrong way", "fit.py", "scale = t if isinstance", "scale = 1.0 / t if isinstance", FREE),
+    Mutant(
+        "degrees of freedom of one target only",
+        "criteria.py",
+        "n_targets * np.sum(p / (1.0 + p))",
+        "np.sum(p / (1.0 + p))",
+        CHOICE,
+    ),
+    Mutant(
+        "degrees of freedom along the norms with the wrong sign",
+        "criteria.py",
+        "+ _trace_of_quotient(E, F",
+        "- _trace_of_quotient(E, F",
+        CHOICE,
+    ),
+    Mutant("slopes of the penalty not over the norms", "criteria.py", "[live] / row_norms(W)", "[live]", CHOICE),
+    Mutant("Hessian curved along the norms", "criteria.py", "- np.outer(U[j], U[j])", "+ np.outer(U[j], U[j])", CHOICE),
+    Mutant("blend the wrong way round", "relaxed.py", "self._gamma * fit.coef + (1.0 - self._gamma)", "fit.coef + 0.0", CHOICE),
 ]
 
 
@@ -204,7 +222,9 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("checks", [CONVEX, BLOCKS + SEARCH + FREE, LABELS], ids=["convex", "concave", "labels"])
+@pytest.mark.parametrize(
+    "checks", [CONVEX, BLOCKS + SEARCH + FREE, LABELS, CHOICE], ids=["convex", "concave", "labels", "choice"]
+)
 def test_the_unchanged_copy_passes(checks: tuple[str, ...], copy: Path) -> None:
     result = run_checks(copy, checks)
     assert result.returncode == 0, result.stdout[-3000:]

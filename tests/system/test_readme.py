@@ -1,13 +1,17 @@
-"""The README's example runs and prints what it says."""
+"""The examples of the README and of the pages run and print what they say."""
 
 from __future__ import annotations
 
 import doctest
 from pathlib import Path
 
+import pytest
 
-def test_the_readme_is_true() -> None:
-    readme = Path(__file__).parents[2] / "README.md"
-    failures, tried = doctest.testfile(str(readme), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE)
-    assert tried >= 8
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(("page", "at_least"), [("README.md", 8), ("docs/how_to_choose.md", 20)])
+def test_a_page_is_true(page: str, at_least: int) -> None:
+    failures, tried = doctest.testfile(str(ROOT / page), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert tried >= at_least
     assert failures == 0

@@ -189,6 +189,12 @@ def at(place: int | tuple[int, ...], entry: float) -> Callable[[np.ndarray], np.
     return lambda A: replaced(A.copy())
 
 
+def many_targets(d: SimpleNamespace) -> Path:
+    """A logistic path of 2010 targets, said to use every input."""
+    path = solve_path(d.X, np.tile(d.labels[:, None] == "a", 2010), loss="logistic", lams=[1e3])
+    return replace(path, fits=(replace(path.fits[0], coef=np.ones_like(path.fits[0].coef)),))
+
+
 # Functions, argument, value (or how to make it from d), error, message. In messages " ... " stands for any text.
 ARGUMENTS: list[tuple[tuple[str, ...], str, Any, type[Exception], str]] = [
     (
@@ -286,12 +292,12 @@ ARGUMENTS: list[tuple[tuple[str, ...], str, Any, type[Exception], str]] = [
     ((*SOLVES, "certify"), "tol", NAN, InputError, "tol must be finite and at least 0, got nan"),
     (("certify",), "tol", INF, InputError, "tol must be finite and at least 0, got inf"),
     (SOLVES, "tol", None, IncompatibleError, "tol must be a real number, got None of type NoneType"),
-    (SOLVES, "max_iter", 0, InputError, "max_iter must be at least 1, got 0"),
-    (SOLVES, "max_iter", 10.0, IncompatibleError, "max_iter must be an integer, got 10.0 of type float"),
-    (SOLVES, "time_limit", -1, InputError, "time_limit must be finite and at least 0, got -1"),
-    (SOLVES, "time_limit", NAN, InputError, "time_limit must be finite and at least 0, got nan"),
-    (SOLVES, "time_limit", "1s", IncompatibleError, "time_limit must be a real number, got '1s' of type str"),
-    (SOLVES, "callback", 3, IncompatibleError, "callback must be callable or None, got 3"),
+    ((*SOLVES, "refit"), "max_iter", 0, InputError, "max_iter must be at least 1, got 0"),
+    ((*SOLVES, "refit"), "max_iter", 10.0, IncompatibleError, "max_iter must be an integer, got 10.0 of type float"),
+    ((*SOLVES, "refit"), "time_limit", -1, InputError, "time_limit must be finite and at least 0, got -1"),
+    ((*SOLVES, "refit"), "time_limit", NAN, InputError, "time_limit must be finite and at least 0, got nan"),
+    ((*SOLVES, "refit"), "time_limit", "1s", IncompatibleError, "time_limit must be a real number, got '1s' of type str"),
+    ((*SOLVES, "refit"), "callback", 3, IncompatibleError, "callback must be callable or None, got 3"),
     (("certify",), "level", "best", InputError, "level must be ... 'auto', 'gap' ... got 'best'"),
     (("certify",), "level", "stationary", IncompatibleError, "level='stationary' ... got GroupSparsity: write level='auto'"),
     (("certify", "refit"), "fit", lambda d: d.X, IncompatibleError, "fit must be a Fit, as returned by solve, got ndarray"),
@@ -432,6 +438,43 @@ OTHER_CALLS: list[tuple[Callable[[SimpleNamespace], object], type[Exception], st
         lambda d: reread(d.path, d, Path).at(1),
         IncompatibleError,
         "this path holds no data ... write solve(X, Y, GroupSparsity(lam))",
+    ),
+    (
+        lambda d: reread(d.path, d, Path).relaxed(),
+        IncompatibleError,
+        "this path holds no data ... write refit(fit, X, Y) for each fit of path.fits",
+    ),
+    (
+        lambda d: reread(d.path, d, Path).information_criteria(),
+        IncompatibleError,
+        "this path holds no data ... write solve_path(X, Y).information_criteria()",
+    ),
+    (lambda d: d.path.relaxed(1.5), InputError, "gamma must be at most 1, got 1.5: 0 is for refits, 1 for the penalised fits"),
+    (lambda d: d.path.relaxed(-0.5), InputError, "gamma must be finite and at least 0, got -0.5"),
+    (lambda d: d.path.relaxed("all"), IncompatibleError, "gamma must be a real number, got 'all' of type str"),
+    (lambda d: d.path.relaxed(time_limit=-1), InputError, "time_limit must be finite and at least 0, got -1"),
+    (lambda d: d.path.relaxed(callback=fail), SolveError, "callback raised ZeroDivisionError('on purpose') ... error's .result"),
+    (lambda d: d.path.information_criteria(gamma=-1), InputError, "gamma must be finite and at least 0, got -1"),
+    (lambda d: d.path.information_criteria(n_samples=0), InputError, "n_samples must be finite and greater than 0, got 0"),
+    (
+        lambda d: d.path.information_criteria().best("cp"),
+        InputError,
+        "criterion must be one of 'aic', 'bic', 'ebic', 'aicc', got 'cp'",
+    ),
+    (
+        lambda d: solve_path(d.X, d.labels, loss="multinomial", n_lams=2).information_criteria().best("aicc"),
+        InputError,
+        "criterion 'aicc' is defined for no fit of this path: write best('bic')",
+    ),
+    (
+        lambda d: solve_path(d.X, d.Y, d.bridged.penalty, n_lams=2).information_criteria(),
+        IncompatibleError,
+        "degrees of freedom are known for GroupSparsity, got RegularizedShrinkNet ... choose lam by cross-validation",
+    ),
+    (
+        lambda d: many_targets(d).information_criteria(),
+        IncompatibleError,
+        "degrees of freedom of loss='logistic' take a Hessian of at most 2000 rows, got ... live inputs: write",
     ),
     (lambda d: reread(d.path, d, Fit), InputError, "holds a Path: write Path.load('"),
     (lambda d: reread(d.fit, d, Certificate), InputError, "holds a Fit: write Fit.load('"),
