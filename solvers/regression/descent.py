@@ -54,7 +54,8 @@ def minimise_group_sparsity(
     """Identify, then polish: alternate sweeps with some Newton steps on the support.
 
     Sweeps go on while each batch halves the gap: on well-conditioned data they are all it takes, and cost a small
-    part of a Newton step. Where they are dear, they only find the support: Newton steps come first and as soon as it stands. Where they crawl, the Newton steps never increase the objective and converge quadratically once the
+    part of a Newton step. Where they are dear, they only find the support: Newton steps come first and as soon as it stands.
+    Where they crawl, the Newton steps never increase the objective and converge quadratically once the
     support is right.
 
     Parameters

@@ -11,6 +11,7 @@ import math
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from scipy.special import log_expit, log_softmax, logsumexp
 
 from solvers._compile import helper, kernel
 
@@ -19,6 +20,7 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 _SMALL = 0.1
 _NEAR = 1e-3
 _LEAST = 1e-290
+_CUTOFF = 8.0 * np.finfo(float).eps
 _LONG = 100.0
 """Steps of a linear predictor beyond this are refused."""
 
@@ -48,6 +50,10 @@ class Link(Protocol):
 
     def curvature(self, P: Array, weights: Array) -> Array:
         """``sum_i s_i H_i (K, K)`` for the Hessians ``H_i`` of the samples' losses."""
+        ...
+
+    def inverse(self, C: Array) -> Array:
+        """The pseudo-inverse of a `curvature`."""
         ...
 
     def hessian(self, P: Array, T: Array) -> Array:
@@ -80,6 +86,10 @@ class Link(Protocol):
 
     def null_intercept(self, frequencies: Array) -> Array:
         """The linear predictor (K,) whose probabilities are the given ones."""
+        ...
+
+    def proportional_step(self, Z: Array, weights: Array, counts: Array) -> Array:
+        """The intercept's step (1, K) of iterative proportional fitting towards ``sum_i s_i p_i = counts``."""
         ...
 
     def null_loss(self, frequencies: Array) -> float:
@@ -115,6 +125,11 @@ def entropy_term(p: float, excess: float) -> float:
         return p * x * x * (0.5 - x * (1.0 / 6.0 - x * (1.0 / 12.0 - x / 20.0)))
     a = p + excess
     return max((a * math.log(a / p) if a > 0.0 else 0.0) - excess, 0.0)
+
+
+def log_sums(logs: Array, weights: Array) -> Array:
+    """``log sum_i s_i exp(logs_i)`` of each column."""
+    return logsumexp(logs, axis=0, b=weights[:, np.newaxis])
 
 
 # ------------------------------------------------------------------------------------------------------------------ multinomial
@@ -263,6 +278,13 @@ class Softmax:
         softmax_curvature(P, weights, out)
         return out
 
+    def inverse(self, C: Array) -> Array:
+        """A constant added to all classes is not noticed; what else is as flat is rounding."""
+        values, vectors = np.linalg.eigh(C)
+        least = max(_CUTOFF * len(C) * float(values[-1]), np.finfo(float).tiny)
+        inverses = np.divide(1.0, values, out=np.zeros_like(values), where=values > least)
+        return (vectors * inverses) @ vectors.T
+
     def hessian(self, P: Array, T: Array) -> Array:
         out = np.empty_like(T)
         softmax_hessian(P, T, out)
@@ -294,6 +316,10 @@ class Softmax:
     def null_intercept(self, frequencies: Array) -> Array:
         logs = np.log(frequencies)
         return logs - float(np.mean(logs))
+
+    def proportional_step(self, Z: Array, weights: Array, counts: Array) -> Array:
+        step = np.log(counts) - log_sums(log_softmax(Z, axis=1), weights)
+        return self.centred(step[np.newaxis])
 
     def null_loss(self, frequencies: Array) -> float:
         return float(-np.sum(frequencies * np.log(frequencies)))
@@ -376,6 +402,11 @@ class Sigmoid:
     def curvature(self, P: Array, weights: Array) -> Array:
         return np.diag(np.sum(weights[:, np.newaxis] * P * (1.0 - P), axis=0))
 
+    def inverse(self, C: Array) -> Array:
+        """Of a diagonal matrix, however far apart the targets' curvatures are."""
+        diagonal = np.diag(C)
+        return np.diag(np.divide(1.0, diagonal, out=np.zeros_like(diagonal), where=diagonal > np.finfo(float).tiny))
+
     def hessian(self, P: Array, T: Array) -> Array:
         return P * (1.0 - P) * T
 
@@ -403,6 +434,11 @@ class Sigmoid:
 
     def null_intercept(self, frequencies: Array) -> Array:
         return np.log(frequencies) - np.log1p(-frequencies)
+
+    def proportional_step(self, Z: Array, weights: Array, counts: Array) -> Array:
+        no = float(np.sum(weights)) - counts
+        step = np.log(counts) - log_sums(log_expit(Z), weights) - np.log(no) + log_sums(log_expit(-Z), weights)
+        return step[np.newaxis]
 
     def null_loss(self, frequencies: Array) -> float:
         others = 1.0 - frequencies

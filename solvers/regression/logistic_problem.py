@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.linalg import eigh
 from scipy.sparse.linalg import LinearOperator, cg
 
 from solvers._blas import matmul
@@ -21,7 +20,6 @@ from solvers.regression.problem import NOTHING, Evaluation, Indices, Inputs, Opt
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 _INTERCEPT_STEPS = 500
-_LEAST_DAMPING = 1e-15
 
 LONGEST_STEP = 2.0
 """Step of the intercept, in log-odds, beyond which its quadratic model is not trusted."""
@@ -38,7 +36,6 @@ _REFINED = 1e-3
 _PERFECT = (-1.0, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 0.1)
 """Residuals up to which a prediction is taken for perfect, one after the other until a dual point is found."""
 
-_CUTOFF = 8.0 * np.finfo(float).eps
 _SETTLED = 4.0 * np.finfo(float).eps
 
 
@@ -261,30 +258,36 @@ class LogisticProblem(Problem):
     def best_intercept(self, Z: Array) -> Array:
         """The intercept that minimises the loss of ``Z + b``: Newton steps until the gradient is rounding.
 
-        They are damped where the loss is nearly linear, as it is around labels that the predictor separates: there the full step
-        goes far too far.
+        Where the loss is nearly linear, as it is around labels that the predictor separates, such a step goes far too far. Then
+        each probability is multiplied by what its mean is short of the class frequency: iterative proportional fitting, which
+        never raises the loss.
         """
         b, prediction = self._first_intercept(Z)
-        loss, deficit = self._loss(prediction), self.deficit(prediction.R)
-        damping, largest = 0.0, self.link.bound * self.design.total
         for _ in range(_INTERCEPT_STEPS):
-            step = self._intercept_step(prediction.P, deficit, damping)
-            candidate = self.link.predict(Z + (b + step), self.Y)
-            previous, reached = float(np.max(np.abs(deficit))), self._loss(candidate)
-            if not reached <= loss * (1.0 + _SETTLED):
-                if damping == largest:
-                    break
-                damping = min(max(10.0 * damping, _LEAST_DAMPING * largest), largest)
-                continue
-            stalled = damping == 0.0 and reached >= loss * (1.0 - _SETTLED)
-            prediction, loss, deficit, b = candidate, reached, self.deficit(candidate.R), b + step
-            size = float(np.max(np.abs(deficit)))
-            if size <= _SETTLED * self.design.total or (stalled and size >= previous):
+            better = self._better_intercept(Z, b, prediction)
+            if better is None:
                 break
-            damping = 0.1 * damping if damping > _LEAST_DAMPING * largest else 0.0
+            b, prediction = better
         # A constant added to all classes changes nothing but rounding: of equal intercepts the one that sums to zero.
         self.tried[:] = [self.link.centred(b[np.newaxis])[0]]
         return self.tried[0]
+
+    def _better_intercept(self, Z: Array, b: Array, prediction: Prediction) -> tuple[Array, Prediction] | None:
+        """The intercept after one step; None where neither the loss nor its gradient falls by more than rounding."""
+        loss, deficit = self._loss(prediction), self.deficit(prediction.R)
+        size = float(np.max(np.abs(deficit)))
+        if size <= _SETTLED * self.design.total:
+            return None
+        curvature = self.link.curvature(prediction.P, self.weights)
+        newton = b + self.link.centred(matmul(deficit[np.newaxis], self.link.inverse(curvature)))[0]
+        reached = self.link.predict(Z + newton, self.Y)
+        if self._loss(reached) < loss * (1.0 - _SETTLED):
+            return newton, reached
+        if self._loss(reached) <= loss * (1.0 + _SETTLED) and np.max(np.abs(self.deficit(reached.R))) < 0.5 * size:
+            return newton, reached
+        fitted = b + self.link.proportional_step(Z + b, self.weights, self.frequencies * self.design.total)[0]
+        reached = self.link.predict(Z + fitted, self.Y)
+        return (fitted, reached) if self._loss(reached) < loss * (1.0 - _SETTLED) else None
 
     def _first_intercept(self, Z: Array) -> tuple[Array, Prediction]:
         """Where to start: the best of those at hand or, where all are poor, twice what is best for half the predictor.
@@ -299,11 +302,6 @@ class LogisticProblem(Problem):
         if self._loss(prediction) <= self.null_loss * self.design.total or np.max(np.abs(Z), initial=0.0) <= _STEEP:
             return b, prediction
         return best([b, 2.0 * self.best_intercept(0.5 * Z)])
-
-    def _intercept_step(self, P: Array, deficit: Array, damping: float) -> Array:
-        """Newton's, of the Hessian plus ``damping`` times the identity."""
-        curvature = self.link.curvature(P, self.weights) + damping * np.eye(self.n_targets)
-        return self.link.centred(matmul(deficit[np.newaxis], pseudo_inverse(curvature)))[0]
 
     def intercept_shift(self, B: Array, intercept: Array) -> Array:
         shift = intercept.copy()
@@ -416,7 +414,7 @@ class LogisticProblem(Problem):
         columns = basis * self.inverse_roots[:, np.newaxis]
         if basis.shape[1] == 1:
             curvature = self.link.curvature(P, np.square(basis[:, 0]))
-            V = matmul(deficit, pseudo_inverse(curvature))
+            V = matmul(deficit, self.link.inverse(curvature))
             return self.link.hessian(P, matmul(columns, V))
 
         def operate(V: Array) -> Array:
@@ -427,12 +425,4 @@ class LogisticProblem(Problem):
         # Where all predictions are certain there is no curvature, and no answer.
         with np.errstate(all="ignore"):
             V = cg(operator, deficit.ravel(), rtol=1e-15, maxiter=min(_CORRECTIONS, 10 * size + 50))[0]
-        return self.link.hessian(P, matmul(columns, np.nan_to_num(V).reshape(deficit.shape)))
-
-
-def pseudo_inverse(C: Array) -> Array:
-    """Of a positive semidefinite matrix: softmax does not notice a constant added to all its arguments."""
-    values, vectors = eigh(C)
-    least = max(_CUTOFF * len(C) * float(values[-1]), np.finfo(float).tiny)
-    inverses = np.divide(1.0, values, out=np.zeros_like(values), where=values > least)
-    return matmul(vectors * inverses, vectors.T)
+            return self.link.hessian(P, matmul(columns, np.nan_to_num(V).reshape(deficit.shape)))

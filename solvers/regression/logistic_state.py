@@ -9,7 +9,7 @@ import numpy as np
 from solvers._blas import matmul
 from solvers.regression.curvature import Curvature
 from solvers.regression.duality import dual_scale, entropy_gap
-from solvers.regression.logistic_problem import LONGEST_STEP, LogisticProblem, pseudo_inverse
+from solvers.regression.logistic_problem import LONGEST_STEP, LogisticProblem
 from solvers.regression.newton import conjugate_gradients
 from solvers.regression.states import sweep
 
@@ -172,7 +172,7 @@ class LogisticState:
         """Pseudo-inverse of the Hessian in the intercept, without its 1/n, (n_targets, n_targets); zero without intercept."""
         if self._intercept_inverse is None:
             C = self.link.curvature(self.P, self.problem.weights)
-            self._intercept_inverse = pseudo_inverse(C) if self.problem.fit_intercept else np.zeros_like(C)
+            self._intercept_inverse = self.link.inverse(C) if self.problem.fit_intercept else np.zeros_like(C)
         return self._intercept_inverse
 
     def _follow(self, T: Array) -> Array:
