@@ -129,7 +129,7 @@ def entropy_term(p: float, excess: float) -> float:
 
 def log_sums(logs: Array, weights: Array) -> Array:
     """``log sum_i s_i exp(logs_i)`` of each column."""
-    return logsumexp(logs, axis=0, b=weights[:, np.newaxis])
+    return np.asarray(logsumexp(logs, axis=0, b=weights[:, np.newaxis]))
 
 
 # ------------------------------------------------------------------------------------------------------------------ multinomial
