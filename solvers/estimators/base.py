@@ -171,10 +171,12 @@ class AtOneStrength(Estimator):
 
 
 class GroupSparse(Estimator):
-    """Estimators that minimise a loss plus ``lam sum_j w_j ||coef_:j||``."""
+    """Estimators that minimise a loss plus ``sum_j w_j (lam ||coef_:j|| + l2/2 ||coef_:j||^2)``."""
+
+    l2: float
 
     def _penalty(self, lam: float) -> Penalty:
-        return GroupSparsity(lam, self.weights)
+        return GroupSparsity(lam, self.weights, self.l2)
 
 
 class Shrinking(Estimator):

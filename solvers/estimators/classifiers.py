@@ -150,6 +150,9 @@ class GroupSparsityClassifier(GroupSparse, AtOneStrength, Classifier):
         ``"balanced"`` gives all classes the same total weight.
     weights : array_like (n_features,), optional
         Non-negative weight ``w_j`` of each input; 0 leaves one unpenalised; all one where omitted.
+    l2 : float
+        Strength of the ridge ``l2/2 sum_j w_j ||coef_:j||^2`` beside it, at least 0: it makes nearly collinear inputs share their
+        coefficients. `solve` says more; `docs/penalty_strength.md` translates it to scikit-learn's ``l1_ratio``.
     fit_intercept : bool
         Whether to fit an intercept; it is never penalised.
     standardize : bool
@@ -218,6 +221,7 @@ class GroupSparsityClassifier(GroupSparse, AtOneStrength, Classifier):
         loss: str = "multinomial",
         class_weight: ClassWeight = None,
         weights: Sequence[float] | Array | None = None,
+        l2: float = 0.0,
         fit_intercept: bool = True,
         standardize: bool = False,
         tol: float = 1e-12,
@@ -229,6 +233,7 @@ class GroupSparsityClassifier(GroupSparse, AtOneStrength, Classifier):
         self.loss = loss
         self.class_weight = class_weight
         self.weights = weights
+        self.l2 = l2
         self.fit_intercept = fit_intercept
         self.standardize = standardize
         self.tol = tol
@@ -322,7 +327,7 @@ class GroupSparsityClassifierCV(GroupSparse, AlongAPath, Classifier):
         As in `GroupSparsityRegressorCV`.
     cv : int, splitter or iterable
         As in `GroupSparsityRegressorCV`; a number of folds means stratified ones where each sample has one label.
-    loss, weights, fit_intercept, standardize, tol
+    loss, weights, l2, fit_intercept, standardize, tol
         As in `GroupSparsityClassifier`.
     class_weight : dict from labels to weights, "balanced" or None
         As in `GroupSparsityClassifier`; computed once, from all the data, it counts in training and in the held-out loss, as a
@@ -358,6 +363,7 @@ class GroupSparsityClassifierCV(GroupSparse, AlongAPath, Classifier):
         loss: str = "multinomial",
         class_weight: ClassWeight = None,
         weights: Sequence[float] | Array | None = None,
+        l2: float = 0.0,
         fit_intercept: bool = True,
         standardize: bool = False,
         tol: float = 1e-12,
@@ -373,6 +379,7 @@ class GroupSparsityClassifierCV(GroupSparse, AlongAPath, Classifier):
         self.loss = loss
         self.class_weight = class_weight
         self.weights = weights
+        self.l2 = l2
         self.fit_intercept = fit_intercept
         self.standardize = standardize
         self.tol = tol

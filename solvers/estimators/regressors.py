@@ -58,6 +58,9 @@ class GroupSparsityRegressor(GroupSparse, AtOneStrength, Regressor):
         choice. `GroupSparsityRegressorCV` chooses.
     weights : array_like (n_features,), optional
         Non-negative weight ``w_j`` of each input; 0 leaves one unpenalised; all one where omitted.
+    l2 : float
+        Strength of the ridge ``l2/2 sum_j w_j ||coef_:j||^2`` beside it, at least 0: it makes nearly collinear inputs share their
+        coefficients. `solve` says more; `docs/penalty_strength.md` translates it to scikit-learn's ``l1_ratio``.
     fit_intercept : bool
         Whether to fit an intercept; it is never penalised.
     standardize : bool
@@ -120,6 +123,7 @@ class GroupSparsityRegressor(GroupSparse, AtOneStrength, Regressor):
         lam: float | str = "auto",
         *,
         weights: Sequence[float] | Array | None = None,
+        l2: float = 0.0,
         fit_intercept: bool = True,
         standardize: bool = False,
         tol: float = 1e-6,
@@ -129,6 +133,7 @@ class GroupSparsityRegressor(GroupSparse, AtOneStrength, Regressor):
     ) -> None:
         self.lam = lam
         self.weights = weights
+        self.l2 = l2
         self.fit_intercept = fit_intercept
         self.standardize = standardize
         self.tol = tol
@@ -231,7 +236,7 @@ class GroupSparsityRegressorCV(GroupSparse, AlongAPath, Regressor):
     n_jobs : int, optional
         Folds fitted at once, by joblib; in threads unless ``joblib.parallel_config`` says otherwise. The answer does not depend
         on it.
-    weights, fit_intercept, standardize, tol
+    weights, l2, fit_intercept, standardize, tol
         As in `GroupSparsityRegressor`.
     max_iter : int
         Largest number of rounds for each lam.
@@ -285,6 +290,7 @@ class GroupSparsityRegressorCV(GroupSparse, AlongAPath, Regressor):
         cv: Any = 5,
         selection: str = "min",
         weights: Sequence[float] | Array | None = None,
+        l2: float = 0.0,
         fit_intercept: bool = True,
         standardize: bool = False,
         tol: float = 1e-6,
@@ -298,6 +304,7 @@ class GroupSparsityRegressorCV(GroupSparse, AlongAPath, Regressor):
         self.cv = cv
         self.selection = selection
         self.weights = weights
+        self.l2 = l2
         self.fit_intercept = fit_intercept
         self.standardize = standardize
         self.tol = tol

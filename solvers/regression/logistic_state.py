@@ -8,9 +8,10 @@ import numpy as np
 
 from solvers._blas import matmul
 from solvers.regression.curvature import Curvature
-from solvers.regression.duality import dual_scale, entropy_gap
+from solvers.regression.duality import group_gap
 from solvers.regression.logistic_problem import LONGEST_STEP, LogisticProblem, pseudo_inverse
 from solvers.regression.newton import conjugate_gradients
+from solvers.regression.penalties import GroupKernel
 from solvers.regression.states import sweep
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -80,14 +81,17 @@ class LogisticState:
     def _correlate(self, R: Array) -> Array:
         return matmul(self.A.T, R * self.problem.design.root_weights[:, np.newaxis]) / self.n
 
-    def gap(self, radii: Array) -> float:
-        free = radii == 0
+    def gap(self, kernel: GroupKernel) -> float:
+        free = kernel.free
         dual, _, found = self.problem.dual_residuals(self.P, self.R, self.chosen[free])
         gradient = self.G.copy() if dual is self.R else self._correlate(dual)
         gradient[free] = 0.0
-        s = dual_scale(gradient, radii) if found else 0.0
-        divergences = self.link.relative_entropies(self.Z, self.P, self.R - s * dual)
-        return entropy_gap(float(np.sum(self.problem.weights * divergences)) / self.n, s, gradient, self.B, radii)
+
+        def distance(s: float) -> float:
+            divergences = self.link.relative_entropies(self.Z, self.P, self.R - s * dual)
+            return float(np.sum(self.problem.weights * divergences)) / self.n
+
+        return group_gap(distance, gradient, self.B, kernel, found=found).gap
 
     def sweep(self, penalty: Any) -> int:
         while True:

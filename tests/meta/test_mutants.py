@@ -55,8 +55,8 @@ MUTANTS = [
     Mutant(
         "group weights forgotten",
         "penalties.py",
-        "return self.lam * np.asarray(self.weights)",
-        "return np.full(n_features, self.lam)",
+        "return strength * np.asarray(self.weights)",
+        "return np.full(n_features, strength)",
     ),
     Mutant(
         "Hessian without the curvature of the norms", "newton.py", "M.flat[:: len(M) + 1] += 1.0", "M.flat[:: len(M) + 1] += 1e-3"
@@ -70,11 +70,11 @@ MUTANTS = [
     ),
     Mutant(
         "gap without the rescaled residual",
-        "duality.py",
-        "removed_loss + (1.0 - s) ** 2 * projected_loss + float(",
-        "removed_loss + float(",
+        "squared_problem.py",
+        "self.removed_loss + (1.0 - s) ** 2 * self.projected_loss",
+        "self.removed_loss",
     ),
-    Mutant("gap without the intercept's error", "duality.py", "return removed_loss + (1.0 - s)", "return (1.0 - s)"),
+    Mutant("gap without the intercept's error", "squared_problem.py", "return self.removed_loss + (1.0 - s)", "return (1.0 - s)"),
     Mutant(
         "gap with the unscaled inner product",
         "duality.py",
@@ -169,7 +169,7 @@ MUTANTS = [
     Mutant("weak correlations taken for none", "answers.py", "_UNCORRELATED = 1e-12", "_UNCORRELATED = 1e-3", FREE),
     Mutant("divergence to second order only", "links.py", "P[i, k] * excess_exponential(x)", "P[i, k] * 0.5 * x * x", LABELS),
     Mutant("residual of a sure prediction not from the others", "links.py", "(rest / (1.0 + rest) if", "(rest if", LABELS),
-    Mutant("gap without the divergence", "duality.py", "return divergence + float(", "return float(", LABELS),
+    Mutant("gap without the divergence", "duality.py", "return DualGap(distance(s) + float(", "return DualGap(float(", LABELS),
     Mutant(
         "divergence at the unscaled dual point",
         "logistic_problem.py",
