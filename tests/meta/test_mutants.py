@@ -21,6 +21,7 @@ BLOCKS = ("tests/unit/test_bridge.py",)
 SEARCH = ("tests/reference/test_shrinknet_gradient.py", "tests/properties/test_shrinknet.py")
 FREE = ("tests/properties/test_free_shrinknet.py",)
 LABELS = ("tests/unit/test_links.py", "tests/properties/test_logistic.py")
+RIDGE = ("tests/unit/test_kernels.py", "tests/properties/test_ridge.py")
 DIVE = re.compile(r"^_DIVE_WORK = .*$", re.MULTILINE)
 
 
@@ -178,6 +179,24 @@ MUTANTS = [
         LABELS,
     ),
     Mutant("certain outcomes the wrong way", "logistic_problem.py", "np.inf, -np.inf)", "-np.inf, np.inf)", LABELS),
+    Mutant("gap without the ridge", "duality.py", "bent = 0.5 * ridges * np.sum(missing**2, axis=1) + ", "bent = ", RIDGE),
+    Mutant("gap without the appended rows", "duality.py", "distance(s) + (1.0 - s) ** 2 * ridge, ", "distance(s), ", RIDGE),
+    Mutant("gradient of the ridge with the wrong sign", "duality.py", "ridge, gradient - pull", "ridge, gradient + pull", RIDGE),
+    Mutant(
+        "ridge not scaled by the weights",
+        "penalties.py",
+        "return self._weighted(self.l2, n_features)",
+        "return np.full(n_features, self.l2)",
+        RIDGE,
+    ),
+    Mutant("ridge without one half", "penalties.py", "+ 0.5 * np.sum(self.ridges", "+ np.sum(self.ridges", RIDGE),
+    Mutant("ridge in the wrong units", "problem.py", "ridges / self.x_scale / self.x_scale", "ridges / self.x_scale", RIDGE),
+    Mutant(
+        "shrinkage by the ridge without the step", "penalties.py", "1.0 + step * penalty.ridges", "1.0 + penalty.ridges", RIDGE
+    ),
+    Mutant("curvature of the ridge with the wrong sign", "curvature.py", "(W) + self.ridges[:", "(W) - self.ridges[:", RIDGE),
+    Mutant("Newton step that forgets the ridge's pull", "newton.py", "gap - ridges[:, np.newaxis] * W", "gap", RIDGE),
+    Mutant("a ridge alone counts as no penalty", "answers.py", "strongest == 0", "penalty.lam == 0", RIDGE),
     Mutant("minimising sequence the wrong way", "fit.py", "scale = t if isinstance", "scale = 1.0 / t if isinstance", FREE),
 ]
 
@@ -204,7 +223,7 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("checks", [CONVEX, BLOCKS + SEARCH + FREE, LABELS], ids=["convex", "concave", "labels"])
+@pytest.mark.parametrize("checks", [CONVEX, BLOCKS + SEARCH + FREE, LABELS, RIDGE], ids=["convex", "concave", "labels", "ridge"])
 def test_the_unchanged_copy_passes(checks: tuple[str, ...], copy: Path) -> None:
     result = run_checks(copy, checks)
     assert result.returncode == 0, result.stdout[-3000:]
