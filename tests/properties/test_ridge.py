@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy.sparse import csc_array, csr_array
 
 from solvers import Fit, Gram, GroupSparsity, Kind, Path, Status, certify, lambda_max, refit, solve, solve_path
 from tests.checks import centred, entropy, label_objective, null_loss, objective
@@ -237,6 +238,34 @@ def test_a_gram_knows_the_same_problem(p: Problem, strengths: Strengths) -> None
     ours = solve(gram, penalty=penalty, fit_intercept=p.fit_intercept, tol=1e-8)
     assert certify(ours, gram).holds
     assert same(ours.objective, solved(p, penalty, tol=1e-8).objective, p, ours, 1e-8)
+
+
+@pytest.mark.parametrize("loss", ["squared", "multinomial"])
+@pytest.mark.parametrize("lam_share", [0.0, 0.05])
+def test_sparse_and_float32_inputs_answer_as_dense_ones_do(loss: str, lam_share: float) -> None:
+    rng = np.random.default_rng(0)
+    X = np.where(rng.random((80, 30)) < 0.2, rng.standard_normal((80, 30)), 0.0).astype(np.float32)
+    Y = X[:, :3] + rng.standard_normal((80, 3))
+    targets = Y if loss == "squared" else np.argmax(Y, axis=1)
+    penalty = GroupSparsity(lam_share * lambda_max(X, targets, loss=loss), l2=0.01)
+    fits = [solve(A, targets, penalty, loss=loss, tol=1e-9) for A in (X.astype(float), X, csr_array(X), csc_array(X))]
+    for fit in fits[1:]:
+        assert fit.certificate.holds
+        assert abs(fit.objective - fits[0].objective) <= 2e-9 * fits[0].null_loss
+
+
+@pytest.mark.parametrize("l2", [1e-3, 1.0])
+def test_a_wide_path_grows_its_working_set(l2: float) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 1500))
+    Y = X[:, :5] @ rng.standard_normal((5, 3)) + rng.standard_normal((40, 3))
+    path = solve_path(X, Y, GroupSparsity(1.0, l2=l2), n_lams=10, lam_ratio=1e-2, tol=1e-9)
+    assert np.all(path.gaps <= 1e-9)
+    # Without a norm every column stays: more than twice as many as samples.
+    last = path.at(0.0)
+    dual = np.linalg.solve((X - X.mean(axis=0)) @ (X - X.mean(axis=0)).T / 40 + l2 * np.eye(40), Y - Y.mean(axis=0)) / 40
+    assert last.certificate.holds
+    assert np.sum((last.coef - dual.T @ (X - X.mean(axis=0))) ** 2) <= 2.1e-9 * last.null_loss / l2
 
 
 @given(st.one_of(problems(ugly=WELL_SCALED), label_problems(ugly=WELL_SCALED)), st.sampled_from([1e-3, 1.0]))
