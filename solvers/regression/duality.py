@@ -73,9 +73,10 @@ def conjugate_slack(gradient: Array, B: Array, radii: Array, ridges: Array) -> f
     A column with ``||g_j|| > radius_j`` attains its conjugate at ``p_j = (||g_j|| - radius_j) / ridge_j u_j``, ``u_j = g_j /
     ||g_j||``, which makes its term ``ridge_j / 2 ||B_j - p_j||^2 + radius_j (||B_j|| - <B_j, u_j>)``, and the last bracket is
     ``||B_j|| / 2`` times the squared distance of the directions of ``B_j`` and ``g_j``. For the others the conjugate is 0.
+    Columns without a ridge must be unpenalised, with ``g_j = 0``.
     """
     norms, lengths = row_norms(B), row_norms(gradient)
-    pulled = (lengths > radii) & (ridges > 0)
+    pulled = lengths > radii
     safe_norms, safe_lengths, safe_ridges = (np.where(a > 0, a, 1.0) for a in (norms, lengths, ridges))
     u = gradient / safe_lengths[:, np.newaxis]
     apart = B / safe_norms[:, np.newaxis] - u

@@ -176,10 +176,10 @@ class Problem(ABC):
         radii = self.canonical_lam(penalty.radii(self.n_features))
         if penalty.l2 == 0:
             return GroupSparsityKernel(radii)
-        ridges = penalty.ridges(self.n_features)
-        # Positive ridges stay so: in units in which they vanish their columns would count as unpenalised.
-        bounded = np.clip(ridges / self.x_scale / self.x_scale, 1.0 / _LARGE, _LARGE)
-        return RidgedKernel(radii, np.where(ridges > 0, bounded, 0.0))
+        # What underflows stays positive: without a ridge a column would count as unpenalised, or have no conjugate.
+        ridges = np.clip(penalty.ridges(self.n_features) / self.x_scale / self.x_scale, 1.0 / _LARGE, _LARGE)
+        weights = penalty.with_lam(1.0).radii(self.n_features)
+        return RidgedKernel(radii, np.where(weights > 0, ridges, 0.0))
 
     def canonical_mu(self, penalty: RegularizedShrinkNet) -> Array:
         """Strengths of the penalty ``mu_j ||B_j||_p^q`` in canonical units; bounded like `canonical_lam`."""

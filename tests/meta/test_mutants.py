@@ -190,7 +190,9 @@ MUTANTS = [
         RIDGE,
     ),
     Mutant("ridge without one half", "penalties.py", "+ 0.5 * np.sum(self.ridges", "+ np.sum(self.ridges", RIDGE),
-    Mutant("ridge in the wrong units", "problem.py", "ridges / self.x_scale / self.x_scale", "ridges / self.x_scale", RIDGE),
+    Mutant(
+        "ridge in the wrong units", "problem.py", "features) / self.x_scale / self.x_scale", "features) / self.x_scale", RIDGE
+    ),
     Mutant(
         "shrinkage by the ridge without the step", "penalties.py", "1.0 + step * penalty.ridges", "1.0 + penalty.ridges", RIDGE
     ),

@@ -319,6 +319,20 @@ def test_extreme_ridges(loss: str, l2: float, lam_share: float) -> None:
     assert abs(fit.objective - expected) <= 1e-9 * plain.null_loss
 
 
+@pytest.mark.parametrize("loss", ["squared", "multinomial"])
+def test_a_ridge_that_underflows_is_still_one(loss: str) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 5))
+    Y = X[:, :2] + rng.standard_normal((30, 2))
+    targets = Y if loss == "squared" else np.argmax(Y, axis=1)
+    weights, l2 = np.array([0.1, 0.1, 0.2, 0.3, 0.0]), 5e-324
+    assert not np.any(l2 * weights)
+    best = solve(X, targets, GroupSparsity(0.1, weights), loss=loss)
+    for size in 10.0 ** np.arange(-3.0, 2.0):
+        wrong = replace(best, penalty=GroupSparsity(0.1, weights, l2), coef=size * rng.standard_normal((2, 5)))
+        assert certify(wrong, X, targets).lower <= best.objective + 1e-12
+
+
 def test_zero_is_no_ridge() -> None:
     p = np.random.default_rng(0)
     X, Y = p.standard_normal((30, 5)), p.standard_normal((30, 2))
