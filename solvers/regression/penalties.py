@@ -145,7 +145,7 @@ class GroupSparsity(Penalty):
         Non-negative weight ``w_j`` of each group; 0 leaves a group unpenalised; None for all one.
     l2 : float
         Strength of the ridge, at least 0, in units of the loss per squared unit of ``coef``. With ``lam = 0`` it is ridge
-        regression, for which gaps can be proven down to an ``l2`` of 1e-20 times the columns' mean squares; 0 is least squares.
+        regression, whose gaps hold rounding errors of the gradient squared over ``l2``: write 0 for a vanishing one.
 
     Raises
     ------

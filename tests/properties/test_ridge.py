@@ -29,8 +29,8 @@ class Strengths:
 
     def penalty(self, p: Problem) -> GroupSparsity:
         top = largest_label_lam(p) if isinstance(p, LabelProblem) else largest_lam(p)
-        # A ridge alone proves gaps down to the documented share of the columns' squares.
-        least = 1e-15 * float(np.max(p.X**2)) if self.lam_share == 0 else 0.0
+        # With a ridge alone rounding errors of the gradient count squared over l2, as documented.
+        least = 1e-8 * float(np.max(p.X**2)) if self.lam_share == 0 else 0.0
         return GroupSparsity(self.lam_share * (top or 1.0), p.weights, max(self.l2, least))
 
 
