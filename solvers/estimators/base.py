@@ -179,11 +179,14 @@ class AtOneStrength(Estimator):
         return AUTO_SHARE ** (1.0 / power) * (largest or 1.0)
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class GroupSparse(Estimator):
-    """Estimators that minimise a loss plus ``lam sum_j w_j ||coef_:j||``."""
+    """Estimators that minimise a loss plus ``sum_j w_j (lam ||coef_:j|| + l2/2 ||coef_:j||^2)``."""
+
+    l2: float = 0.0
 
     def _penalty(self, lam: float) -> Penalty:
-        return GroupSparsity(lam, self.weights)
+        return GroupSparsity(lam, self.weights, self.l2)
 
 
 @dataclass(eq=False, repr=False)

@@ -154,6 +154,9 @@ class GroupSparsityClassifier(Classifier, GroupSparse, AtOneStrength):
         ``"balanced"`` gives all classes the same total weight.
     weights : array_like (n_features,), optional
         Non-negative weight ``w_j`` of each input; 0 leaves one unpenalised; all one where omitted.
+    l2 : float
+        Strength of the ridge ``l2/2 sum_j w_j ||coef_:j||^2`` beside it, at least 0: it makes nearly collinear inputs share their
+        coefficients. `solve` says more; `docs/penalty_strength.md` translates it to scikit-learn's ``l1_ratio``.
     fit_intercept : bool
         Whether to fit an intercept; it is never penalised.
     standardize : bool
@@ -274,7 +277,7 @@ class GroupSparsityClassifierCV(Classifier, GroupSparse, AlongAPath):
         As in `GroupSparsityRegressorCV`.
     cv : int, splitter or iterable
         As in `GroupSparsityRegressorCV`; a number of folds means stratified ones where each sample has one label.
-    loss, weights, fit_intercept, standardize, tol
+    loss, weights, l2, fit_intercept, standardize, tol
         As in `GroupSparsityClassifier`.
     class_weight : dict from labels to weights, "balanced" or None
         As in `GroupSparsityClassifier`; computed once, from all the data, it counts in training and in the held-out loss, as a

@@ -59,6 +59,9 @@ class GroupSparsityRegressor(Regressor, GroupSparse, AtOneStrength):
         choice. `GroupSparsityRegressorCV` chooses.
     weights : array_like (n_features,), optional
         Non-negative weight ``w_j`` of each input; 0 leaves one unpenalised; all one where omitted.
+    l2 : float
+        Strength of the ridge ``l2/2 sum_j w_j ||coef_:j||^2`` beside it, at least 0: it makes nearly collinear inputs share their
+        coefficients. `solve` says more; `docs/penalty_strength.md` translates it to scikit-learn's ``l1_ratio``.
     fit_intercept : bool
         Whether to fit an intercept; it is never penalised.
     standardize : bool
@@ -188,7 +191,7 @@ class GroupSparsityRegressorCV(Regressor, GroupSparse, AlongAPath):
     n_jobs : int, optional
         Folds fitted at once, by joblib; in threads unless ``joblib.parallel_config`` says otherwise. The answer does not depend
         on it.
-    weights, fit_intercept, standardize, tol
+    weights, l2, fit_intercept, standardize, tol
         As in `GroupSparsityRegressor`.
     max_iter : int
         Largest number of rounds for each lam.

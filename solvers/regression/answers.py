@@ -96,7 +96,8 @@ def is_unpenalised(penalty: Penalty) -> bool:
     if isinstance(penalty, ShrinkNet):
         return not penalty.unit_columns or penalty.lam == 0
     weights: Any = getattr(penalty, "weights", None)
-    return penalty.lam == 0 or (weights is not None and not np.any(weights))
+    strongest = max(penalty.lam, getattr(penalty, "l2", 0.0))
+    return strongest == 0 or (weights is not None and not np.any(weights))
 
 
 def finish(

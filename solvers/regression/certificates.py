@@ -10,7 +10,7 @@ import numpy as np
 from solvers.errors import InputError
 from solvers.regression.bridge import bridge_kernel
 from solvers.regression.global_bound import Search
-from solvers.regression.penalties import GroupSparsity, Penalty
+from solvers.regression.penalties import GroupKernel, GroupSparsity, Penalty
 from solvers.regression.problem import Evaluation, Problem
 from solvers.regression.relaxation import dual_length
 from solvers.regression.rows import row_norms
@@ -22,17 +22,21 @@ from solvers.results import Certificate, Kind
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
-def group_certificate(problem: Problem, at: Evaluation, B: Array, radii: Array, tol: float) -> Certificate:
-    """Duality-gap certificate of group sparsity at ``B``, in the caller's units; ``radii`` are canonical."""
-    upper = at.loss + float(np.sum(radii * row_norms(B)))
-    gap = at.gap(B, radii)
-    return Certificate(
+def group_certificate(problem: Problem, at: Evaluation, B: Array, kernel: GroupKernel, tol: float) -> tuple[Certificate, float]:
+    """Duality-gap certificate of group sparsity at ``B``, in the caller's units, and the scale of its dual point.
+
+    ``kernel`` is canonical.
+    """
+    upper = at.loss + kernel.total(row_norms(B))
+    gap, s = at.gap(B, kernel)
+    certificate = Certificate(
         kind=Kind.DUALITY_GAP,
         upper=upper * problem.loss_scale,
         lower=(upper - gap) * problem.loss_scale,
         gap=relative_gap(gap, problem.null_loss),
         tol=tol,
     )
+    return certificate, s
 
 
 def relative_gap(gap: float, null_loss: float) -> float:
@@ -162,7 +166,7 @@ def certificate_at(
     if not isinstance(penalty, GroupSparsity):
         at = problem.evaluate(B, shift=shift) if at is None else at
         return stationary_certificate(problem, at, B, penalty, tol), at, 1.0
-    radii = problem.canonical_lam(penalty.radii(problem.n_features))
+    kernel = problem.canonical_group(penalty)
     allowed = np.ones(problem.n_features, dtype=bool)
     if within is not None:
         allowed[:] = False
@@ -170,9 +174,9 @@ def certificate_at(
         if np.any(B[~allowed]):
             raise InputError("coef must be zero outside fit.within, the columns that the refit may use")
     if at is None:
-        at = problem.evaluate(B, np.flatnonzero((radii == 0) & allowed), shift)
+        at = problem.evaluate(B, np.flatnonzero(kernel.free & allowed), shift)
     at.gradient[~allowed] = 0.0
-    certificate = group_certificate(problem, at, B, radii, tol)
-    if not np.any(radii[allowed]) and at.diverges:
+    certificate, s = group_certificate(problem, at, B, kernel, tol)
+    if np.all(kernel.free[allowed]) and at.diverges:
         certificate = replace(certificate, kind=Kind.INFIMUM)
-    return certificate, at, at.dual_scale(radii)
+    return certificate, at, s

@@ -44,7 +44,8 @@ def certify(
     For group sparsity the dual point is ``s P``, where P is the residual, orthogonal to intercept and unpenalised columns, and
     ``s = min(1, lam / max_j(||x_j'P|| / (n w_j)))``. The gap
     ``||R - s P||^2 / (2n) + sum_j (lam w_j ||A_:j|| - s <A_:j, x_j'P/n>)``
-    bounds the distance of the objective from its optimum.
+    bounds the distance of the objective from its optimum. With a ridge ``l2`` it is the smaller of two such bounds: that of the
+    data with the rows ``sqrt(n l2 w_j) e_j'`` and targets 0 appended, and that of ``s = 1``, where every point is feasible.
 
     For regularised ShrinkNet, which is not convex, the certificate is ``stationary``: ``gap`` is the largest distance of a column
     to its own global minimiser given the others (times its curvature, over the largest gradient at zero; with a logistic loss

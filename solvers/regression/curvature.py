@@ -8,6 +8,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from solvers.regression.newton import model_inverse, newton_direction, newton_direction_by_cg, newton_direction_by_targets
+from solvers.regression.penalties import GroupKernel, GroupSparsityKernel
 from solvers.regression.rows import row_norms
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -102,6 +103,45 @@ class GroupCurvature:
     def excess(self, W: Array, G: Array) -> float:
         residual = row_norms(G - self.gradient(W))
         return float(np.max(np.divide(residual, self.radii, out=np.full_like(residual, np.inf), where=self.radii > 0)))
+
+
+class RidgedCurvature(GroupCurvature):
+    """``sum_j radius_j ||W_j|| + ridge_j / 2 ||W_j||^2``."""
+
+    def __init__(self, radii: Array, ridges: Array) -> None:
+        super().__init__(radii)
+        self.ridges = ridges
+
+    def on(self, support: Indices) -> RidgedCurvature:
+        return RidgedCurvature(self.radii[support], self.ridges[support])
+
+    def direction(self, Q: Array, W: Array, G: Array) -> Array | None:
+        return newton_direction(Q, W, G, self.radii, ridges=self.ridges)
+
+    def direction_by_cg(self, A: Array, n: float, W: Array, G: Array) -> Array | None:
+        return newton_direction_by_cg(A, n, W, G, self.radii, self.ridges)
+
+    def gradient(self, W: Array) -> Array:
+        return super().gradient(W) + self.ridges[:, np.newaxis] * W
+
+    def hessian(self, W: Array) -> Callable[[Array], Array]:
+        product = super().hessian(W)
+        return lambda V: product(V) + self.ridges[:, np.newaxis] * V
+
+    def model_inverse(self, Q: Array, W: Array) -> Callable[[Array], Array] | None:
+        return super().model_inverse(Q + np.diag(self.ridges), W)
+
+    def change(self, W: Array, step: Array) -> float:
+        return super().change(W, step) + 0.5 * float(np.sum(self.ridges[:, np.newaxis] * (2.0 * W + step) * step))
+
+    def excess(self, W: Array, G: Array) -> float:
+        residual, slopes = row_norms(G - self.gradient(W)), self.radii + self.ridges * row_norms(W)
+        return float(np.max(np.divide(residual, slopes, out=np.full_like(residual, np.inf), where=slopes > 0)))
+
+
+def curvature_of(kernel: GroupKernel) -> GroupCurvature:
+    """Group sparsity's, with or without a ridge."""
+    return GroupCurvature(kernel.radii) if isinstance(kernel, GroupSparsityKernel) else RidgedCurvature(*kernel)
 
 
 class BridgeCurvature:

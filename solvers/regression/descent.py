@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from solvers._progress import Monitor
-from solvers.regression.curvature import Curvature, GroupCurvature
+from solvers.regression.curvature import Curvature, curvature_of
+from solvers.regression.penalties import GroupKernel
 from solvers.regression.polish import polish
 from solvers.regression.problem import Problem
 from solvers.regression.rows import row_norms
@@ -49,7 +50,7 @@ class Stall:
 
 
 def minimise_group_sparsity(
-    state: State, kernel: Any, tol: float, scale: float, monitor: Monitor, objective_scale: float = 1.0
+    state: State, kernel: GroupKernel, tol: float, scale: float, monitor: Monitor, objective_scale: float = 1.0
 ) -> bool:
     """Identify, then polish: alternate sweeps with some Newton steps on the support.
 
@@ -62,8 +63,8 @@ def minimise_group_sparsity(
     ----------
     state : State
         Start; holds the answer afterwards, also when a limit raises `Interrupted`.
-    kernel : GroupSparsityKernel
-        The radii ``lam w_j > 0`` of the k groups.
+    kernel : GroupSparsityKernel or RidgedKernel
+        The radii ``lam w_j`` of the k groups, and their ridges.
     tol : float
         Stop at a duality gap of ``tol * scale`` among these groups.
     scale : float
@@ -76,7 +77,7 @@ def minimise_group_sparsity(
     bool
         True at the tolerance; False where rounding forbids further progress.
     """
-    radii, stall, curvature = kernel.radii, Stall(scale), GroupCurvature(kernel.radii)
+    stall, curvature = Stall(scale), curvature_of(kernel)
     if state.dear:
         polish(state, curvature)
     while True:
@@ -86,8 +87,8 @@ def minimise_group_sparsity(
             for _ in range(state.batch):
                 state.sweep(kernel)
             norms = row_norms(state.B)
-            objective = state.loss + float(np.sum(radii * norms))
-            previous, gap = gap, state.gap(radii) / scale
+            objective = state.loss + kernel.total(norms)
+            previous, gap = gap, state.gap(kernel) / scale
             monitor.round(objective * objective_scale, gap, int(np.count_nonzero(norms)))
             if gap <= tol:
                 return True

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from solvers.regression.penalties import GroupKernel, GroupSparsityKernel
 from solvers.regression.rows import row_norms
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+class DualGap(NamedTuple):
+    """A duality gap, and the factor ``s`` of the dual point ``s P`` that proves it."""
+
+    gap: float
+    scale: float
 
 
 def dual_scale(gradient: Array, radii: Array) -> float:
@@ -18,43 +27,61 @@ def dual_scale(gradient: Array, radii: Array) -> float:
     return float(np.min(radii[live] / norms[live], initial=1.0))
 
 
-def group_gap(projected_loss: float, removed_loss: float, gradient: Array, B: Array, radii: Array) -> float:
-    """Duality gap of group sparsity at ``B`` with the dual point ``s P``, as a sum of non-negative terms.
+def group_gap(
+    distance: Callable[[float], float], gradient: Array, B: Array, kernel: GroupKernel, *, found: bool = True
+) -> DualGap:
+    """The smallest duality gap of group sparsity at ``B`` that dual points ``s P`` prove, as a sum of non-negative terms.
 
-    ``||R - s P||^2 / (2n) + sum_j (radius_j ||B_j|| - s <B_j, g_j>)``, ``g = Xs' P / n``. Since P is orthogonal to ``R - P``, the
-    first term is ``removed_loss + (1-s)^2 projected_loss``. Every bracket is non-negative because ``s ||g_j|| <= radius_j``.
+    ``distance(s) + sum_j (radius_j ||B_j|| - s <B_j, g_j>)``, ``g = Xs' P / n``. Every bracket is non-negative because
+    ``s ||g_j|| <= radius_j``.
+
+    With a ridge there are two such gaps. Rows ``sqrt(n ridge_j) e_j'`` with targets 0, appended to the data, turn it into a part
+    of the squared loss: the same formula, for ``g_j - ridge_j B_j``. And the conjugate of norm and ridge together is finite
+    everywhere, so that P itself is feasible: `conjugate_slack`. The first is the better one for small ridges, the second for
+    small radii.
 
     Parameters
     ----------
-    projected_loss, removed_loss : float
-        ``||P||^2 / (2n)`` and ``||R - P||^2 / (2n)``; see `SquaredEvaluation`.
+    distance : callable
+        What the loss and its conjugate add to the gap at ``s P``.
     gradient, B : (n_features, n_targets)
         ``g`` and the coefficients.
-    radii : (n_features,)
-        ``lam w_j``; columns with radius 0 must have been projected out (``g_j = 0``).
+    kernel : GroupSparsityKernel or RidgedKernel
+        ``lam w_j`` and ``l2 w_j``; columns with neither must have been projected out (``g_j = 0``).
+    found : bool
+        Whether P satisfies the constraints of intercept and unpenalised columns; else ``s = 0``.
     """
-    s = dual_scale(gradient, radii)
+    if isinstance(kernel, GroupSparsityKernel):
+        return _norm_gap(distance, gradient, B, kernel.radii, found)
+    pull = kernel.ridges[:, np.newaxis] * B
+    ridge = 0.5 * float(np.sum(pull * B))
+    appended = _norm_gap(lambda s: distance(s) + (1.0 - s) ** 2 * ridge, gradient - pull, B, kernel.radii, found)
+    if not found:
+        return appended
+    return min(appended, DualGap(distance(1.0) + conjugate_slack(gradient, B, kernel.radii, kernel.ridges), 1.0))
+
+
+def _norm_gap(distance: Callable[[float], float], gradient: Array, B: Array, radii: Array, found: bool) -> DualGap:
+    s = dual_scale(gradient, radii) if found else 0.0
     slack = radii * row_norms(B) - s * np.sum(B * gradient, axis=1)
-    return removed_loss + (1.0 - s) ** 2 * projected_loss + float(np.sum(np.maximum(slack, 0.0)))
+    return DualGap(distance(s) + float(np.sum(np.maximum(slack, 0.0))), s)
 
 
-def entropy_gap(divergence: float, s: float, gradient: Array, B: Array, radii: Array) -> float:
-    """Duality gap of group sparsity with a logistic loss, as a sum of non-negative terms.
+def conjugate_slack(gradient: Array, B: Array, radii: Array, ridges: Array) -> float:
+    """``sum_j phi_j(B_j) + phi_j*(g_j) - <B_j, g_j>`` for ``phi_j(w) = radius_j ||w|| + ridge_j / 2 ||w||^2``.
 
-    ``1/n sum_i s_i KL(P''_i || P_i) + sum_j (radius_j ||B_j|| - <B_j, x_j' (Y - P'') / n>)`` for probabilities ``P''`` with the
-    class frequencies of the labels and ``||x_j' (Y - P'')|| / n <= radius_j``. With ``Y - P'' = s (Y - P')`` the gradient there
-    is s times that at ``P'``.
-
-    Parameters
-    ----------
-    divergence : float
-        The first term.
-    s : float
-        `dual_scale`.
-    gradient, B : (n_features, n_targets)
-        ``x_j' (Y - P') / n`` and the coefficients.
-    radii : (n_features,)
-        ``lam w_j``.
+    A column with ``||g_j|| > radius_j`` attains its conjugate at ``p_j = (||g_j|| - radius_j) / ridge_j u_j``, ``u_j = g_j /
+    ||g_j||``, which makes its term ``ridge_j / 2 ||B_j - p_j||^2 + radius_j (||B_j|| - <B_j, u_j>)``, and the last bracket is
+    ``||B_j|| / 2`` times the squared distance of the directions of ``B_j`` and ``g_j``. For the others the conjugate is 0.
+    Columns without a ridge must be unpenalised, with ``g_j = 0``.
     """
-    slack = radii * row_norms(B) - s * np.sum(B * gradient, axis=1)
-    return divergence + float(np.sum(np.maximum(slack, 0.0)))
+    norms, lengths = row_norms(B), row_norms(gradient)
+    pulled = lengths > radii
+    safe_norms, safe_lengths, safe_ridges = (np.where(a > 0, a, 1.0) for a in (norms, lengths, ridges))
+    u = gradient / safe_lengths[:, np.newaxis]
+    apart = B / safe_norms[:, np.newaxis] - u
+    with np.errstate(over="ignore"):
+        missing = B - ((lengths - radii) / safe_ridges)[:, np.newaxis] * u
+        bent = 0.5 * ridges * np.sum(missing**2, axis=1) + 0.5 * radii * norms * np.sum(apart**2, axis=1)
+    held = np.maximum(radii * norms - np.sum(B * gradient, axis=1), 0.0) + 0.5 * ridges * norms**2
+    return float(np.sum(np.where(pulled, bent, held)))

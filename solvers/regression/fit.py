@@ -45,7 +45,8 @@ class Fit(Record):
         Loss of the intercept-only model (of the zero model without intercept).
     dual : (n_samples, n_targets) or None
         A feasible point of the dual problem: ``||X_:j' dual|| <= lam w_j``, equality in every non-zero column of an exact answer,
-        and column sums zero with an intercept. None in paths, and for fits to a `Gram`.
+        and column sums zero with an intercept. With a ridge that length is ``w_j (lam + l2 ||coef_:j||)`` in an exact answer, and
+        what exceeds ``lam w_j`` costs its square over ``2 l2 w_j``. None in paths, and for fits to a `Gram`.
     n_iter : int
         Rounds of the solver, each a sweep over the groups and some Newton steps.
     elapsed : float

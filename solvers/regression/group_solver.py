@@ -11,7 +11,7 @@ import numpy as np
 from solvers._progress import Monitor
 from solvers.regression.certificates import certificate_at
 from solvers.regression.descent import minimise_group_sparsity
-from solvers.regression.penalties import GroupSparsity, GroupSparsityKernel
+from solvers.regression.penalties import GroupKernel, GroupSparsity
 from solvers.regression.problem import Evaluation, Problem
 from solvers.regression.rows import row_norms
 from solvers.regression.squared_problem import SquaredEvaluation, SquaredProblem
@@ -38,14 +38,14 @@ _ROUGH = 0.1
 
 
 class GroupSparsitySolver(ABC, Generic[P]):
-    """Minimises ``loss(B) + lam sum_j w_j ||B_j||`` for a sequence of ``lam``, each from the last answer.
+    """Minimises ``loss(B) + sum_j w_j (lam ||B_j|| + l2/2 ||B_j||^2)`` for a sequence of ``lam``, each from the last answer.
 
     Parameters
     ----------
     problem : Problem
         With a positive null loss.
     penalty : GroupSparsity
-        Its weights count; its ``lam`` is replaced in `solve`.
+        Its weights and its ``l2`` count; its ``lam`` is replaced in `solve`.
     n_lams : int
         How many values of lam are expected, for the choice between the whole Gram matrix and working sets.
     """
@@ -109,7 +109,7 @@ class GroupSparsitySolver(ABC, Generic[P]):
     """Convex: no column moves unless one moves alone."""
 
     def solve(self, lam: float, tol: float, monitor: Monitor) -> Status:
-        """Minimise at ``lam > 0`` (caller's units); ``self.B`` is the answer, also where a limit unwinds.
+        """Minimise at ``lam`` (caller's units), positive without a ridge; ``self.B`` is the answer, also where a limit unwinds.
 
         Each round takes loss and gradient from X, and with them the certificate; if that does not hold, the model in the Gram
         matrix is minimised from there, so that errors of the Gram matrix are corrected as in iterative refinement.
@@ -121,10 +121,10 @@ class GroupSparsitySolver(ABC, Generic[P]):
             not halve the smallest gap so far; the point with the smallest gap is then the answer.
         """
         penalty = self.penalty.with_lam(lam)
-        radii = self.problem.canonical_lam(penalty.radii(self.problem.n_features))
-        strong = 2.0 - min(self.lam / lam, 2.0) if np.isfinite(self.lam) else 1.0
+        kernel = self.problem.canonical_group(penalty)
+        strong = 2.0 - min(self.lam / lam, 2.0) if np.isfinite(self.lam) and lam > 0 else 1.0
         self.lam = lam
-        scores = scores_of(self.evaluate().gradient, radii)
+        scores = self._scores(kernel)
         chosen = self.columns.start(self.B, scores, strong)
         best, best_B, fruitless, seen, last = np.inf, self.B, 0, -1, np.inf
         while True:
@@ -146,14 +146,20 @@ class GroupSparsitySolver(ABC, Generic[P]):
             complete = np.count_nonzero(self.weights[chosen]) == len(self.penalised)
             rough = 0.0 if complete or not self.evaluate().feasible else _ROUGH * certificate.gap
             inner_tol = max(_INNER_SHARE * tol, rough)
-            self._minimise_on(chosen, radii, inner_tol, monitor)
-            chosen = self.columns.grow(chosen, scores_of(self.evaluate().gradient, radii))
+            self._minimise_on(chosen, kernel, inner_tol, monitor)
+            chosen = self.columns.grow(chosen, self._scores(kernel))
 
-    def _minimise_on(self, chosen: Indices, radii: Array, tol: float, monitor: Monitor) -> None:
+    def _scores(self, kernel: GroupKernel) -> Array:
+        """`scores_of` at the present point; without a norm every column with a gradient is to be looked at."""
+        radii = np.where(kernel.free, 0.0, np.maximum(kernel.radii, np.finfo(float).tiny))
+        with np.errstate(over="ignore"):
+            return scores_of(self.evaluate().gradient, radii)
+
+    def _minimise_on(self, chosen: Indices, kernel: GroupKernel, tol: float, monitor: Monitor) -> None:
         state, scale = self.state(chosen), self.problem.null_loss
         self.at = None
         try:
-            minimise_group_sparsity(state, GroupSparsityKernel(radii[chosen]), tol, scale, monitor, self.problem.loss_scale)
+            minimise_group_sparsity(state, kernel.on(chosen), tol, scale, monitor, self.problem.loss_scale)
         finally:
             self.B[chosen] = state.B
 

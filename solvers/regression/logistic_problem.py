@@ -11,10 +11,11 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from solvers._blas import matmul
 from solvers.errors import InputError
-from solvers.regression.duality import entropy_gap
+from solvers.regression.duality import DualGap, group_gap
 from solvers.regression.labels import Labels, as_classes, as_yes_no
 from solvers.regression.least_squares import ColumnSpace
 from solvers.regression.links import LINKS, Link, Prediction
+from solvers.regression.penalties import GroupKernel
 from solvers.regression.problem import NOTHING, Evaluation, Indices, Inputs, Options, Problem
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -73,15 +74,14 @@ class LogisticEvaluation(Evaluation):
     weights: Array
     labels: Array
 
-    def gap(self, B: Array, radii: Array) -> float:
-        s = self.dual_scale(radii)
+    def gap(self, B: Array, kernel: GroupKernel) -> DualGap:
+        return group_gap(self._distance, self.gradient, B, kernel, found=self.found)
+
+    def _distance(self, s: float) -> float:
+        """``1/n sum_i s_i KL(P''_i || P_i)`` for the probabilities of the dual point ``Y - P'' = s (Y - P')``."""
         excess = self.residuals - s * self.dual_residuals
         divergences = self.link.relative_entropies(self.predictor, self.probabilities, excess)
-        return entropy_gap(float(np.sum(self.weights * divergences)) / float(np.sum(self.weights)), s, self.gradient, B, radii)
-
-    def dual_scale(self, radii: Array) -> float:
-        """0 where only the labels themselves are known to be feasible."""
-        return super().dual_scale(radii) if self.feasible else 0.0
+        return float(np.sum(self.weights * divergences)) / float(np.sum(self.weights))
 
     @property
     def feasible(self) -> bool:

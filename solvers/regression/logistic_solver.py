@@ -12,7 +12,7 @@ from solvers.regression.bridge_solver import BridgeSolver
 from solvers.regression.group_solver import GroupSparsitySolver
 from solvers.regression.logistic_problem import LogisticEvaluation, LogisticProblem
 from solvers.regression.logistic_state import LogisticState
-from solvers.regression.penalties import GroupSparsity
+from solvers.regression.penalties import GroupSparsity, GroupSparsityKernel
 from solvers.regression.problem import Evaluation
 from solvers.regression.working_set import WorkingSets
 from solvers.results import Status
@@ -42,7 +42,7 @@ class LogisticGroupSolver(GroupSparsitySolver[LogisticProblem]):
             return
         monitor = Monitor(max_iter=_ROUNDS)
         with monitor.watch():
-            self._minimise_on(self.free, np.zeros(self.problem.n_features), _EXACT, monitor)
+            self._minimise_on(self.free, GroupSparsityKernel(np.zeros(self.problem.n_features)), _EXACT, monitor)
 
     def solve_within(self, within: Indices, tol: float, monitor: Monitor) -> Status:
         return _minimise_loss(self, within, tol, monitor)

@@ -8,9 +8,10 @@ import numpy as np
 
 from solvers._blas import matmul
 from solvers.regression.curvature import Curvature
-from solvers.regression.duality import dual_scale, entropy_gap
+from solvers.regression.duality import group_gap
 from solvers.regression.logistic_problem import LONGEST_STEP, LogisticProblem
 from solvers.regression.newton import conjugate_gradients
+from solvers.regression.penalties import GroupKernel
 from solvers.regression.states import sweep
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -81,25 +82,28 @@ class LogisticState:
     def _correlate(self, R: Array) -> Array:
         return matmul(self.A.T, R * self.problem.design.root_weights[:, np.newaxis]) / self.n
 
-    def gap(self, radii: Array) -> float:
+    def gap(self, kernel: GroupKernel) -> float:
         """The duality gap, or an estimate where only the intercept stands between the residuals and a dual point.
 
         What is left in the intercept's gradient then counts as a Newton step would gain from it; the exact gap costs several
         passes more, and a bound is wanted of the answer alone.
         """
-        free = radii == 0
+        free = kernel.free
         if not free.any():
             towards = matmul(self.deficit[np.newaxis], self.intercept_inverse)[0]
             left = 0.5 * self.n * float(np.sum(towards * self.deficit))
-            return left + self._gap_of(self.R, self.G, dual_scale(self.G, radii), radii)
+            return left + self._gap_of(self.R, self.G, kernel)
         dual, _, found = self.problem.dual_residuals(self.P, self.R, self.chosen[free])
         gradient = self.G.copy() if dual is self.R else self._correlate(dual)
         gradient[free] = 0.0
-        return self._gap_of(dual, gradient, dual_scale(gradient, radii) if found else 0.0, radii)
+        return self._gap_of(dual, gradient, kernel, found=found)
 
-    def _gap_of(self, dual: Array, gradient: Array, s: float, radii: Array) -> float:
-        divergences = self.link.relative_entropies(self.Z, self.P, self.R - s * dual)
-        return entropy_gap(float(np.sum(self.problem.weights * divergences)) / self.n, s, gradient, self.B, radii)
+    def _gap_of(self, dual: Array, gradient: Array, kernel: GroupKernel, *, found: bool = True) -> float:
+        def distance(s: float) -> float:
+            divergences = self.link.relative_entropies(self.Z, self.P, self.R - s * dual)
+            return float(np.sum(self.problem.weights * divergences)) / self.n
+
+        return group_gap(distance, gradient, self.B, kernel, found=found).gap
 
     def sweep(self, penalty: Any) -> int:
         while True:

@@ -38,11 +38,11 @@ _CG_ITERATIONS = 20
 """Enough for a good direction; more would cost more than the sweeps they save."""
 
 
-def newton_direction(Q: Array, W: Array, G: Array, slopes: Array, bend: float = 1.0) -> Array | None:
-    """Solve ``H D = G - diag(d) W`` for the Newton direction ``D (k, n_targets)``.
+def newton_direction(Q: Array, W: Array, G: Array, slopes: Array, bend: float = 1.0, ridges: Array | None = None) -> Array | None:
+    """Solve ``H D = G - diag(d + ridges) W`` for the Newton direction ``D (k, n_targets)``.
 
-    Everything is scaled by ``d^{-1/2}`` from both sides, which makes ``M~ = I + diag(d^{-1/2}) Q diag(d^{-1/2})`` and the
-    capacitance matrix ``C = I / bend - M~^{-1} o (U U')``.
+    Everything is scaled by ``e^{-1/2}``, ``e = d + ridges``, from both sides, which makes ``M~ = I + diag(e^{-1/2}) Q
+    diag(e^{-1/2})`` and the capacitance matrix ``C = I / bend - M~^{-1} o (V V')``, ``v_j = sqrt(d_j / e_j) u_j``.
 
     Parameters
     ----------
@@ -54,6 +54,8 @@ def newton_direction(Q: Array, W: Array, G: Array, slopes: Array, bend: float = 
         ``phi_j'(||w_j||) > 0``; for group norms ``lam w_j``.
     bend : float
         ``1 - phi_j'' / d_j``, common to all groups.
+    ridges : (k,) or None
+        Curvatures ``>= 0`` of a ridge that H has on its diagonal; where it is positive ``phi_j'`` may be 0.
 
     Returns
     -------
@@ -62,8 +64,12 @@ def newton_direction(Q: Array, W: Array, G: Array, slopes: Array, bend: float = 
         penalty) the smallest of some ridges on C picks a descent direction.
     """
     norms = row_norms(W)
-    U = W / norms[:, np.newaxis]
-    scale = np.sqrt(norms / slopes)[:, np.newaxis]
+    U = V = W / norms[:, np.newaxis]
+    stiffness, gap = slopes, G - slopes[:, np.newaxis] * U
+    if ridges is not None:
+        stiffness, gap = slopes + ridges * norms, gap - ridges[:, np.newaxis] * W
+        V = np.sqrt(slopes / stiffness)[:, np.newaxis] * U
+    scale = np.sqrt(norms / stiffness)[:, np.newaxis]
     M = Q * scale
     M *= scale.T
     M.flat[:: len(M) + 1] += 1.0
@@ -71,14 +77,14 @@ def newton_direction(Q: Array, W: Array, G: Array, slopes: Array, bend: float = 
     if factor is None:
         return None
     inverse = cholesky_inverse(factor)
-    base = upper_matmul(inverse, scale * (G - slopes[:, np.newaxis] * U))
-    coupling = matmul(U, U.T)
+    base = upper_matmul(inverse, scale * gap)
+    coupling = matmul(V, V.T)
     coupling *= inverse
     np.negative(coupling, out=coupling)
-    correction = _solve_capacitance(coupling, np.sum(U * base, axis=1), 1.0 / bend)
+    correction = _solve_capacitance(coupling, np.sum(V * base, axis=1), 1.0 / bend)
     if correction is None:
         return None
-    return scale * (base + upper_matmul(inverse, correction[:, np.newaxis] * U))
+    return scale * (base + upper_matmul(inverse, correction[:, np.newaxis] * V))
 
 
 def _solve_capacitance(coupling: Array, rhs: Array, diagonal: float = 1.0) -> Array | None:
@@ -188,13 +194,13 @@ def model_inverse(Q: Array, slopes: Array, U: Array) -> Callable[[Array], Array]
     return apply
 
 
-def newton_direction_by_cg(A: Array, n: float, W: Array, G: Array, radii: Array) -> Array:
+def newton_direction_by_cg(A: Array, n: float, W: Array, G: Array, radii: Array, ridges: Array | None = None) -> Array:
     """About the direction of `newton_direction`, for more columns than samples and without a k x k matrix.
 
-    Conjugate gradients on ``H~ = A~'A~/n (x) I + blockdiag(I - u_j u_j')``, ``A~ = A diag(d^{-1/2})``, preconditioned by the
-    blocks on its diagonal: with ``c_j = ||a~_j||^2 / n`` these are ``c_j`` along ``u_j``, where the norm has no curvature, and
-    ``1 + c_j`` across. O(n_samples k n_targets) per iteration. The relative residual asked for falls with the distance from
-    stationarity, which keeps the convergence of Newton's method faster than linear.
+    Conjugate gradients on ``H~ = A~'A~/n (x) I + blockdiag(I - b_j u_j u_j')``, ``A~ = A diag(e^{-1/2})``, ``e = d + ridges``,
+    ``b = d / e``, preconditioned by the blocks on its diagonal: with ``c_j = ||a~_j||^2 / n`` these are ``c_j + 1 - b_j`` along
+    ``u_j``, where the norm has no curvature, and ``1 + c_j`` across. O(n_samples k n_targets) per iteration. The relative
+    residual asked for falls with the distance from stationarity, so that Newton's method converges faster than linearly.
 
     Parameters
     ----------
@@ -202,24 +208,27 @@ def newton_direction_by_cg(A: Array, n: float, W: Array, G: Array, radii: Array)
         Effective columns of the support, none of them zero; ``Q = A'A / n``.
     n : float
         Sum of the sample weights.
-    W, G, radii
+    W, G, radii, ridges
         As in `newton_direction`.
     """
     norms = row_norms(W)
     U = W / norms[:, np.newaxis]
-    scale = np.sqrt(norms / radii)[:, np.newaxis]
+    ridge = np.zeros_like(norms) if ridges is None else ridges
+    stiffness = radii + ridge * norms
+    scale, share = np.sqrt(norms / stiffness)[:, np.newaxis], (radii / stiffness)[:, np.newaxis]
     columns = A * scale.T
     curvatures = (np.sum(columns * columns, axis=0) / n)[:, np.newaxis]
-    gap = G - radii[:, np.newaxis] * U
+    along = curvatures + (ridge * norms / stiffness)[:, np.newaxis]
+    gap = G - radii[:, np.newaxis] * U - ridge[:, np.newaxis] * W
 
     def hessian(V: Array) -> Array:
-        return matmul(columns.T, matmul(columns, V)) / n + V - np.sum(U * V, axis=1)[:, np.newaxis] * U
+        return matmul(columns.T, matmul(columns, V)) / n + V - np.sum(U * V, axis=1)[:, np.newaxis] * (share * U)
 
     def precondition(V: Array) -> Array:
-        radial = np.sum(U * V, axis=1)[:, np.newaxis] / curvatures
+        radial = share * np.sum(U * V, axis=1)[:, np.newaxis] / along
         return (V + radial * U) / (1.0 + curvatures)
 
-    forcing = min(_LOOSEST_FORCING, float(np.max(row_norms(gap) / radii)))
+    forcing = min(_LOOSEST_FORCING, float(np.max(row_norms(gap) / stiffness)))
     return scale * conjugate_gradients(hessian, precondition, scale * gap, forcing)
 
 

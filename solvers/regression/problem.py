@@ -18,7 +18,8 @@ from solvers._arrays import Sparse, as_inputs, as_sample_weight, is_sparse
 from solvers._blas import matmul
 from solvers.errors import IncompatibleError, InputError
 from solvers.regression.design import NEGLIGIBLE, DenseDesign, Design, ScaledDesign
-from solvers.regression.duality import dual_scale
+from solvers.regression.duality import DualGap
+from solvers.regression.penalties import GroupKernel, GroupSparsity, GroupSparsityKernel, RidgedKernel
 from solvers.regression.rows import row_norms
 from solvers.regression.shrinknet import RegularizedShrinkNet
 from solvers.regression.sparse_design import SparseDesign
@@ -57,12 +58,8 @@ class Evaluation(ABC):
     intercept: Array
 
     @abstractmethod
-    def gap(self, B: Array, radii: Array) -> float:
-        """Duality gap of group sparsity with ``radii (n_features,)`` at the evaluated ``B``, in the units of the loss."""
-
-    def dual_scale(self, radii: Array) -> float:
-        """The largest s in [0, 1] for which ``s residual`` is dual feasible."""
-        return dual_scale(self.gradient, radii)
+    def gap(self, B: Array, kernel: GroupKernel) -> DualGap:
+        """Duality gap of group sparsity at the evaluated ``B``, in the units of the loss, with the dual point ``s residual``."""
 
     @property
     def feasible(self) -> bool:
@@ -177,6 +174,16 @@ class Problem(ABC):
     def canonical_lam(self, lam: Array) -> Array:
         """Penalty strengths in canonical units; bounded, so that one far above `lambda_max` stays finite."""
         return np.minimum(lam / self.x_scale / self.y_scale, _LARGE)
+
+    def canonical_group(self, penalty: GroupSparsity) -> GroupKernel:
+        """The penalty in canonical units."""
+        radii = self.canonical_lam(penalty.radii(self.n_features))
+        if penalty.l2 == 0:
+            return GroupSparsityKernel(radii)
+        # What underflows stays positive: without a ridge a column would count as unpenalised, or have no conjugate.
+        ridges = np.clip(penalty.ridges(self.n_features) / self.x_scale / self.x_scale, 1.0 / _LARGE, _LARGE)
+        weights = penalty.with_lam(1.0).radii(self.n_features)
+        return RidgedKernel(radii, np.where(weights > 0, ridges, 0.0))
 
     def canonical_mu(self, penalty: RegularizedShrinkNet) -> Array:
         """Strengths of the penalty ``mu_j ||B_j||_p^q`` in canonical units; bounded like `canonical_lam`."""

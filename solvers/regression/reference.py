@@ -47,12 +47,12 @@ class Reference:
 
 
 def group_sparsity_objective(
-    X: Array, Y: Array, coef: Array, intercept: Array, lam: float, weights: Array, sample_weight: Array
+    X: Array, Y: Array, coef: Array, intercept: Array, lam: float, weights: Array, sample_weight: Array, l2: float = 0.0
 ) -> float:
-    """``1/(2n) sum_i s_i ||y_i - coef x_i - intercept||^2 + lam sum_j w_j ||coef_:j||``, term by term."""
+    """``1/(2n) sum_i s_i ||y_i - coef x_i - intercept||^2 + sum_j w_j (lam ||coef_:j|| + l2/2 ||coef_:j||^2)``, term by term."""
     residual = Y - X @ coef.T - intercept
     loss = np.sum(sample_weight[:, None] * residual**2) / (2 * np.sum(sample_weight))
-    return float(loss + lam * np.sum(weights * np.sqrt(np.sum(coef**2, axis=0))))
+    return float(loss + lam * np.sum(weights * np.sqrt(np.sum(coef**2, axis=0))) + l2 / 2 * np.sum(weights * coef**2))
 
 
 def reference_group_sparsity(
@@ -63,6 +63,7 @@ def reference_group_sparsity(
     weights: Array | None = None,
     sample_weight: Array | None = None,
     fit_intercept: bool = True,
+    l2: float = 0.0,
 ) -> Reference:
     """Minimise the group-sparsity objective with CVXPY and Clarabel at tolerances of 1e-11.
 
@@ -74,6 +75,7 @@ def reference_group_sparsity(
     weights : (n_features,), optional
     sample_weight : (n_samples,), optional
     fit_intercept : bool
+    l2 : float
 
     Raises
     ------
@@ -85,21 +87,29 @@ def reference_group_sparsity(
         return cp.sum_squares(cp.multiply(np.sqrt(s)[:, None], Y - Z)) / (2 * np.sum(s))
 
     def value(coef: Array, intercept: Array, w: Array, s: Array) -> float:
-        return group_sparsity_objective(X, Y, coef, intercept, lam, w, s)
+        return group_sparsity_objective(X, Y, coef, intercept, lam, w, s, l2)
 
-    return _minimise(X, Y.shape[1], lam, weights, sample_weight, fit_intercept, loss, value)
+    return _minimise(X, Y.shape[1], lam, l2, weights, sample_weight, fit_intercept, loss, value)
 
 
 def label_objective(
-    X: Array, one_hot: Array, coef: Array, intercept: Array, loss: str, lam: float, weights: Array, sample_weight: Array
+    X: Array,
+    one_hot: Array,
+    coef: Array,
+    intercept: Array,
+    loss: str,
+    lam: float,
+    weights: Array,
+    sample_weight: Array,
+    l2: float = 0.0,
 ) -> float:
-    """``1/n sum_i s_i loss(coef x_i + intercept, y_i) + lam sum_j w_j ||coef_:j||`` for labels as zeros and ones."""
+    """``1/n sum_i s_i loss(coef x_i + intercept, y_i)`` and the penalty of `group_sparsity_objective`, for zeros and ones."""
     Z = X @ coef.T + intercept
     if loss == "multinomial":
         losses = logsumexp(Z, axis=1) - np.sum(Z * one_hot, axis=1)
     else:
         losses = np.sum(np.logaddexp(0.0, np.where(one_hot == 1, -Z, Z)), axis=1)
-    penalty = lam * np.sum(weights * np.sqrt(np.sum(coef**2, axis=0)))
+    penalty = lam * np.sum(weights * np.sqrt(np.sum(coef**2, axis=0))) + l2 / 2 * np.sum(weights * coef**2)
     return float(np.sum(sample_weight * losses) / np.sum(sample_weight) + penalty)
 
 
@@ -112,6 +122,7 @@ def reference_labels(
     weights: Array | None = None,
     sample_weight: Array | None = None,
     fit_intercept: bool = True,
+    l2: float = 0.0,
 ) -> Reference:
     """Minimise the multinomial or logistic objective with CVXPY and Clarabel (exponential cones) at tolerances of 1e-11.
 
@@ -121,7 +132,7 @@ def reference_labels(
     one_hot : (n_samples, n_targets)
         Zeros and ones; for ``loss="multinomial"`` one 1 per row.
     loss : {"multinomial", "logistic"}
-    lam, weights, sample_weight, fit_intercept
+    lam, weights, sample_weight, fit_intercept, l2
         As in `reference_group_sparsity`.
 
     Raises
@@ -138,15 +149,16 @@ def reference_labels(
         return s @ losses / np.sum(s)
 
     def value(coef: Array, intercept: Array, w: Array, s: Array) -> float:
-        return label_objective(X, one_hot, coef, intercept, loss, lam, w, s)
+        return label_objective(X, one_hot, coef, intercept, loss, lam, w, s, l2)
 
-    return _minimise(X, one_hot.shape[1], lam, weights, sample_weight, fit_intercept, mean_loss, value)
+    return _minimise(X, one_hot.shape[1], lam, l2, weights, sample_weight, fit_intercept, mean_loss, value)
 
 
 def _minimise(
     X: Array,
     n_targets: int,
     lam: float,
+    l2: float,
     weights: Array | None,
     sample_weight: Array | None,
     fit_intercept: bool,
@@ -162,6 +174,8 @@ def _minimise(
     s = np.ones(len(X)) if sample_weight is None else sample_weight
     A, b = cp.Variable((n_targets, X.shape[1])), cp.Variable((1, n_targets))
     penalty = lam * cp.sum(cp.multiply(w, cp.norm(A, 2, axis=0)))
+    if l2 > 0:
+        penalty += l2 / 2 * cp.sum_squares(cp.multiply(np.sqrt(w)[None], A))
     problem = cp.Problem(
         cp.Minimize(loss(cp, X @ A.T + np.ones((len(X), 1)) @ b, s) + penalty), [] if fit_intercept else [b == 0]
     )

@@ -20,7 +20,7 @@ import numpy as np
 from solvers._arrays import as_number
 from solvers.errors import IncompatibleError, InputError
 from solvers.regression.bridge import BridgeKernel, bridge_kernel
-from solvers.regression.penalties import GroupSparsity, GroupSparsityKernel, Penalty, as_weights, column_norms, column_strengths
+from solvers.regression.penalties import GroupKernel, GroupSparsity, Penalty, as_weights, column_norms, column_strengths
 from solvers.results import saveable, shorten
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -201,7 +201,7 @@ class ShrinkNet(Penalty):
         """The penalty on ``coef`` that is left after the best factorisation."""
         return GroupSparsity(self.lam if self.unit_columns else 0.0)
 
-    def kernel(self, n_features: int) -> GroupSparsityKernel:
+    def kernel(self, n_features: int) -> GroupKernel:
         return self.reduced().kernel(n_features)
 
     def factors(self, coef: Array) -> Factors:

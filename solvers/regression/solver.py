@@ -65,7 +65,7 @@ def solve(
     ``logistic``    ``sum_t log(1 + exp(z_t)) - y_t z_t``           0 or 1 for each target
     =============== =============================================== ==========================================
 
-    For `GroupSparsity` the penalty is ``lam sum_j w_j ||coef_:j||_2``.
+    For `GroupSparsity` the penalty is ``sum_j w_j (lam ||coef_:j||_2 + l2/2 ||coef_:j||_2^2)``.
 
     Parameters
     ----------
@@ -129,11 +129,12 @@ def solve(
     Where the Gram matrix pays off it is formed once, ``n p^2`` operations, and nothing but the certificate touches X again;
     otherwise growing working sets pass over X. Block-coordinate sweeps identify the support; exact Newton steps on it, O(k^3 +
     k^2 n_targets) for k live inputs, finish. Working memory: the Gram matrix (or that of the working set), a row block of X, and
-    O((n_samples + n_features) n_targets). For ``lam = 0`` the minimum-norm least-squares solution is returned.
+    O((n_samples + n_features) n_targets). For ``lam = l2 = 0`` the minimum-norm least-squares solution is returned.
 
     For the logistic losses working sets pass over X. Sweeps minimise quadratics above the loss and identify the support; Newton
     steps by preconditioned conjugate gradients, O(n_samples k n_targets) each, finish. Where unpenalised coefficients can
-    separate the labels no minimiser exists: ``status`` is then ``not_attained``, and the loss within ``tol`` of its infimum.
+    separate the labels no minimiser exists: ``status`` is then ``not_attained``, and the loss within ``tol`` of its infimum. A
+    ridge ``l2 > 0`` on all inputs excludes that.
 
     References
     ----------
@@ -189,9 +190,9 @@ def lambda_max(
 ) -> float:
     """Smallest ``lam`` at which zero is every penalised column's minimiser, the others being zero.
 
-    For group sparsity ``max_j ||x_j' P|| / (n w_j)`` over the penalised columns, where P is the residual of the model that fits
-    only the intercept and the unpenalised columns; the minimiser is then zero in all of them. For regularised ShrinkNet (at its
-    ``lam2`` and p) several columns together may still be worth their price there: `lambda_zero` excludes that.
+    For group sparsity, whatever its ridge, ``max_j ||x_j' P|| / (n w_j)`` over the penalised columns, where P is the residual of
+    the model that fits only the intercept and the unpenalised columns; the minimiser is then zero in all of them. For regularised
+    ShrinkNet (at its ``lam2`` and p) several columns together may still be worth their price there: `lambda_zero` excludes that.
 
     Parameters
     ----------

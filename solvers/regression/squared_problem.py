@@ -11,8 +11,9 @@ import numpy as np
 from solvers._arrays import as_targets
 from solvers._blas import matmul
 from solvers.regression.design import Design
-from solvers.regression.duality import group_gap
+from solvers.regression.duality import DualGap, group_gap
 from solvers.regression.least_squares import ColumnSpace
+from solvers.regression.penalties import GroupKernel
 from solvers.regression.problem import NOTHING, Evaluation, Indices, Inputs, Options, Problem, tame
 from solvers.regression.separable import separable_part
 
@@ -38,8 +39,12 @@ class SquaredEvaluation(Evaluation):
     projected_loss: float
     removed_loss: float
 
-    def gap(self, B: Array, radii: Array) -> float:
-        return group_gap(self.projected_loss, self.removed_loss, self.gradient, B, radii)
+    def gap(self, B: Array, kernel: GroupKernel) -> DualGap:
+        return group_gap(self._distance, self.gradient, B, kernel)
+
+    def _distance(self, s: float) -> float:
+        """``||R - s P||^2 / (2n)``, P being orthogonal to ``R - P``."""
+        return self.removed_loss + (1.0 - s) ** 2 * self.projected_loss
 
     @property
     def drift(self) -> float:

@@ -16,7 +16,7 @@ from solvers._blas import matmul
 from solvers._compile import kernel
 from solvers.regression.curvature import Curvature
 from solvers.regression.duality import group_gap
-from solvers.regression.penalties import prox
+from solvers.regression.penalties import GroupKernel, prox
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Indices = np.ndarray[Any, np.dtype[np.intp]]
@@ -119,8 +119,8 @@ class State(Protocol):
         """Loss at ``B``, up to rounding."""
         ...
 
-    def gap(self, radii: Array) -> float:
-        """Duality gap of group sparsity with ``radii (k,)`` among these columns."""
+    def gap(self, kernel: GroupKernel) -> float:
+        """Duality gap of group sparsity among these columns."""
         ...
 
     def sweep(self, penalty: Any) -> int:
@@ -144,6 +144,12 @@ class State(Protocol):
         ...
 
 
+def squared_gap(state: State, kernel: GroupKernel) -> float:
+    """Duality gap of least squares: ``||R - s R||^2 / (2n)`` is ``(1 - s)^2`` times the loss."""
+    loss = state.loss
+    return group_gap(lambda s: (1.0 - s) ** 2 * loss, state.G, state.B, kernel).gap
+
+
 class GramState:
     """`State` over a Gram matrix ``Q (k, k)``, from a point ``B`` with negative gradient ``G`` and ``loss``."""
 
@@ -158,8 +164,8 @@ class GramState:
         self.curvatures = np.diag(Q).copy()
         self._support, self._rows = np.arange(len(Q)), Q
 
-    def gap(self, radii: Array) -> float:
-        return group_gap(self.loss, 0.0, self.G, self.B, radii)
+    def gap(self, kernel: GroupKernel) -> float:
+        return squared_gap(self, kernel)
 
     def sweep(self, penalty: Any) -> int:
         before, gradient = self.B.copy(), self.G.copy()
@@ -216,8 +222,8 @@ class SampleState:
     def loss(self) -> float:
         return 0.5 * float(np.sum(self.R * self.R)) / self.n
 
-    def gap(self, radii: Array) -> float:
-        return group_gap(self.loss, 0.0, self.G, self.B, radii)
+    def gap(self, kernel: GroupKernel) -> float:
+        return squared_gap(self, kernel)
 
     def sweep(self, penalty: Any) -> int:
         self._G = None

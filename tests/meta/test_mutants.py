@@ -22,6 +22,7 @@ SEARCH = ("tests/reference/test_shrinknet_gradient.py", "tests/properties/test_s
 FREE = ("tests/properties/test_free_shrinknet.py",)
 LABELS = ("tests/unit/test_links.py", "tests/properties/test_logistic.py")
 CHOICE = ("tests/properties/test_criteria.py", "tests/properties/test_relaxed.py")
+RIDGE = ("tests/unit/test_kernels.py", "tests/properties/test_ridge.py")
 DIVE = re.compile(r"^_DIVE_WORK = .*$", re.MULTILINE)
 
 
@@ -71,11 +72,11 @@ MUTANTS = [
     ),
     Mutant(
         "gap without the rescaled residual",
-        "duality.py",
-        "removed_loss + (1.0 - s) ** 2 * projected_loss + float(",
-        "removed_loss + float(",
+        "squared_problem.py",
+        "self.removed_loss + (1.0 - s) ** 2 * self.projected_loss",
+        "self.removed_loss",
     ),
-    Mutant("gap without the intercept's error", "duality.py", "return removed_loss + (1.0 - s)", "return (1.0 - s)"),
+    Mutant("gap without the intercept's error", "squared_problem.py", "return self.removed_loss + (1.0 - s)", "return (1.0 - s)"),
     Mutant(
         "gap with the unscaled inner product",
         "duality.py",
@@ -170,7 +171,7 @@ MUTANTS = [
     Mutant("weak correlations taken for none", "answers.py", "_UNCORRELATED = 1e-12", "_UNCORRELATED = 1e-3", FREE),
     Mutant("divergence to second order only", "links.py", "P[i, k] * excess_exponential(x)", "P[i, k] * 0.5 * x * x", LABELS),
     Mutant("residual of a sure prediction not from the others", "links.py", "(rest / (1.0 + rest) if", "(rest if", LABELS),
-    Mutant("gap without the divergence", "duality.py", "return divergence + float(", "return float(", LABELS),
+    Mutant("gap without the divergence", "duality.py", "return DualGap(distance(s) + float(", "return DualGap(float(", LABELS),
     Mutant(
         "divergence at the unscaled dual point",
         "logistic_problem.py",
@@ -179,6 +180,26 @@ MUTANTS = [
         LABELS,
     ),
     Mutant("certain outcomes the wrong way", "logistic_problem.py", "np.inf, -np.inf)", "-np.inf, np.inf)", LABELS),
+    Mutant("gap without the ridge", "duality.py", "bent = 0.5 * ridges * np.sum(missing**2, axis=1) + ", "bent = ", RIDGE),
+    Mutant("gap without the appended rows", "duality.py", "distance(s) + (1.0 - s) ** 2 * ridge, ", "distance(s), ", RIDGE),
+    Mutant("gradient of the ridge with the wrong sign", "duality.py", "ridge, gradient - pull", "ridge, gradient + pull", RIDGE),
+    Mutant(
+        "ridge not scaled by the weights",
+        "penalties.py",
+        "column_strengths(self.l2, self.weights, n_features)",
+        "column_strengths(self.l2, None, n_features)",
+        RIDGE,
+    ),
+    Mutant("ridge without one half", "penalties.py", "+ 0.5 * np.sum(self.ridges", "+ np.sum(self.ridges", RIDGE),
+    Mutant(
+        "ridge in the wrong units", "problem.py", "features) / self.x_scale / self.x_scale", "features) / self.x_scale", RIDGE
+    ),
+    Mutant(
+        "shrinkage by the ridge without the step", "penalties.py", "1.0 + step * penalty.ridges", "1.0 + penalty.ridges", RIDGE
+    ),
+    Mutant("curvature of the ridge with the wrong sign", "curvature.py", "(W) + self.ridges[:", "(W) - self.ridges[:", RIDGE),
+    Mutant("Newton step that forgets the ridge's pull", "newton.py", "gap - ridges[:, np.newaxis] * W", "gap", RIDGE),
+    Mutant("a ridge alone counts as no penalty", "answers.py", "strongest == 0", "penalty.lam == 0", RIDGE),
     Mutant("minimising sequence the wrong way", "fit.py", "scale = t if isinstance", "scale = 1.0 / t if isinstance", FREE),
     Mutant(
         "degrees of freedom of one target only",
@@ -223,7 +244,9 @@ def copy(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "checks", [CONVEX, BLOCKS + SEARCH + FREE, LABELS, CHOICE], ids=["convex", "concave", "labels", "choice"]
+    "checks",
+    [CONVEX, BLOCKS + SEARCH + FREE, LABELS, CHOICE, RIDGE],
+    ids=["convex", "concave", "labels", "choice", "ridge"],
 )
 def test_the_unchanged_copy_passes(checks: tuple[str, ...], copy: Path) -> None:
     result = run_checks(copy, checks)

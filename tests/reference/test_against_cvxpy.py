@@ -11,6 +11,7 @@ import warnings
 import numpy as np
 import pytest
 from hypothesis import assume, event, given
+from hypothesis import strategies as st
 
 from solvers import GroupSparsity, certify, solve
 from solvers.regression.reference import (
@@ -20,17 +21,19 @@ from solvers.regression.reference import (
     reference_labels,
 )
 from tests.checks import null_loss
-from tests.properties.test_group_sparsity import WELL_SCALED, largest_lam, penalty
+from tests.properties.test_group_sparsity import WELL_SCALED, largest_lam
 from tests.properties.test_logistic import WELL_SCALED as LABELS_WELL_SCALED
-from tests.properties.test_logistic import fit_of as fit_of_labels
 from tests.properties.test_logistic import largest_lam as largest_label_lam
 from tests.strategies import LabelProblem, Problem, label_problems, problems
 
 pytest.importorskip("cvxpy")
 
 
-@given(problems(ugly=WELL_SCALED))
-def test_no_worse_than_the_reference(p: Problem) -> None:
+RIDGES = st.sampled_from([0.0, 0.0, 0.0, 1e-3, 0.1, 10.0])
+
+
+@given(problems(ugly=WELL_SCALED), RIDGES)
+def test_no_worse_than_the_reference(p: Problem, l2: float) -> None:
     scale = null_loss(p)
     assume(scale > 1e-12)
     lam = p.lam_share * (largest_lam(p) or 1.0)
@@ -38,20 +41,20 @@ def test_no_worse_than_the_reference(p: Problem) -> None:
         # Clarabel may end with reduced accuracy; its answer still bounds ours from one side.
         warnings.simplefilter("ignore")
         reference = reference_group_sparsity(
-            p.X, p.Y, lam, weights=p.weights, sample_weight=p.sample_weight, fit_intercept=p.fit_intercept
+            p.X, p.Y, lam, weights=p.weights, sample_weight=p.sample_weight, fit_intercept=p.fit_intercept, l2=l2
         )
     event(f"Clarabel: {reference.status}")
     assume(np.isfinite(reference.objective))
-    fit = solve(p.X, p.Y, penalty(p, lam), **p.data(), tol=1e-9)
-    ours = group_sparsity_objective(p.X, p.Y, fit.coef, fit.intercept, lam, p.group_weights, p.row_weights)
+    fit = solve(p.X, p.Y, GroupSparsity(lam, p.weights, l2), **p.data(), tol=1e-9)
+    ours = group_sparsity_objective(p.X, p.Y, fit.coef, fit.intercept, lam, p.group_weights, p.row_weights, l2)
     assert ours <= reference.objective + 1e-7 * scale
     assert certify(fit, p.X, p.Y, sample_weight=p.sample_weight).gap <= 1e-9
     # The lower bound of our certificate must not exceed what the reference achieved.
     assert fit.certificate.lower <= reference.objective + 1e-9 * scale
 
 
-@given(label_problems(ugly=LABELS_WELL_SCALED))
-def test_label_losses_are_no_worse_than_the_reference(p: LabelProblem) -> None:
+@given(label_problems(ugly=LABELS_WELL_SCALED), RIDGES)
+def test_label_losses_are_no_worse_than_the_reference(p: LabelProblem, l2: float) -> None:
     # An outcome without a sample: the solver's intercept is infinite, the reference's as large as it gets.
     seen = p.one_hot[p.row_weights > 0]
     assume(seen.any(axis=0).all() and (p.loss == "multinomial" or not seen.all(axis=0).any()))
@@ -66,12 +69,16 @@ def test_label_losses_are_no_worse_than_the_reference(p: LabelProblem) -> None:
             weights=p.weights,
             sample_weight=p.sample_weight,
             fit_intercept=p.fit_intercept,
+            l2=l2,
         )
     event(f"Clarabel: {reference.status}")
     assume(np.isfinite(reference.objective))
-    fit = fit_of_labels(p, lam, tol=1e-9)
+    with warnings.catch_warnings():
+        # Unpenalised columns may separate the labels.
+        warnings.filterwarnings("ignore", message="no minimiser exists")
+        fit = solve(p.X, p.Y, GroupSparsity(lam, p.weights, l2), **p.data(), tol=1e-9)
     scale = fit.null_loss
-    ours = label_objective(p.X, p.one_hot, fit.coef, fit.intercept, p.loss, lam, p.group_weights, p.row_weights)
+    ours = label_objective(p.X, p.one_hot, fit.coef, fit.intercept, p.loss, lam, p.group_weights, p.row_weights, l2)
     assert ours <= reference.objective + 1e-7 * scale
     assert certify(fit, p.X, p.Y, sample_weight=p.sample_weight).gap <= 1e-9
     assert fit.certificate.lower <= reference.objective + 1e-9 * scale

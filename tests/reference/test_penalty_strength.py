@@ -47,6 +47,44 @@ def test_scikit_learn_lasso() -> None:
     np.testing.assert_allclose(peer.coef_, coef[0], atol=1e-6)
 
 
+def ridged(
+    loss: str, targets: np.ndarray, l2: float = 0.1, share: float = 0.2, weights: np.ndarray | None = None
+) -> tuple[float, float, np.ndarray]:
+    """Some lam, some l2, and the coefficients there."""
+    lam = share * lambda_max(X, targets, loss=loss)
+    return lam, l2, solve(X, targets, GroupSparsity(lam, weights, l2), loss=loss, tol=1e-13).coef
+
+
+def test_scikit_learn_multi_task_elastic_net() -> None:
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    lam, l2, coef = ridged("squared", Y)
+    strength = {"alpha": lam + l2, "l1_ratio": lam / (lam + l2)}
+    peer = linear_model.MultiTaskElasticNet(**strength, tol=1e-12, max_iter=100_000).fit(X, Y)
+    np.testing.assert_allclose(peer.coef_, coef, atol=1e-6)
+
+
+def test_scikit_learn_elastic_net() -> None:
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    lam, l2, coef = ridged("squared", Y[:, 0])
+    strength = {"alpha": lam + l2, "l1_ratio": lam / (lam + l2)}
+    peer = linear_model.ElasticNet(**strength, tol=1e-12, max_iter=100_000).fit(X, Y[:, 0])
+    np.testing.assert_allclose(peer.coef_, coef[0], atol=1e-6)
+
+
+def test_scikit_learn_ridge() -> None:
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    _, l2, coef = ridged("squared", Y, share=0.0)
+    np.testing.assert_allclose(linear_model.Ridge(alpha=N * l2).fit(X, Y).coef_, coef, atol=1e-6)
+
+
+@pytest.mark.parametrize(("loss", "labels"), [("multinomial", LABELS), ("logistic", (LABELS == 0).astype(int))])
+def test_scikit_learn_logistic_regression_with_a_ridge(loss: str, labels: np.ndarray) -> None:
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    _, l2, coef = ridged(loss, labels, share=0.0)
+    peer = linear_model.LogisticRegression(C=1 / (N * l2), tol=1e-10, max_iter=10_000).fit(X, labels)
+    np.testing.assert_allclose(peer.coef_, coef, atol=1e-5)
+
+
 def test_scikit_learn_logistic_regression() -> None:
     linear_model = pytest.importorskip("sklearn.linear_model")
     y = (LABELS == 0).astype(int)
@@ -59,6 +97,9 @@ def test_two_classes_at_root_two_times_the_strength() -> None:
     y = (LABELS == 0).astype(int)
     lam, coef = ours("logistic", y)
     two = solve(X, y, GroupSparsity(np.sqrt(2) * lam), loss="multinomial", tol=1e-13).coef
+    np.testing.assert_allclose(two, [-coef[0] / 2, coef[0] / 2], atol=1e-6)
+    lam, l2, coef = ridged("logistic", y)
+    two = solve(X, y, GroupSparsity(np.sqrt(2) * lam, l2=2 * l2), loss="multinomial", tol=1e-13).coef
     np.testing.assert_allclose(two, [-coef[0] / 2, coef[0] / 2], atol=1e-6)
 
 
@@ -81,17 +122,19 @@ def test_skglm() -> None:
     np.testing.assert_allclose(coefs[..., 0], coef, atol=1e-6)
 
 
+@pytest.mark.parametrize(("l2", "weights"), [(0.0, np.ones(P)), (0.1, np.linspace(0.5, 2.0, P))], ids=["norms", "weighted ridge"])
 @pytest.mark.parametrize("loss", ["squared", "multinomial"])
-def test_adelie(loss: str) -> None:
+def test_adelie(loss: str, l2: float, weights: np.ndarray) -> None:
     adelie = pytest.importorskip("adelie")
     targets = np.asfortranarray(Y if loss == "squared" else np.eye(T)[LABELS])
-    lam, coef = ours(loss, targets)
+    lam, l2, coef = ridged(loss, targets, l2, weights=weights)
     glm = adelie.glm.multigaussian(targets) if loss == "squared" else adelie.glm.multinomial(targets)
     state = adelie.grpnet(
         np.asfortranarray(X),
         glm,
-        penalty=np.ones(P),
-        lmda_path=np.array([lam / T]),
+        penalty=weights,
+        lmda_path=np.array([(lam + l2) / T]),
+        alpha=lam / (lam + l2),
         tol=1e-16,
         irls_tol=1e-14,
         early_exit=False,

@@ -379,6 +379,11 @@ ARGUMENTS: list[tuple[tuple[str, ...], str, Any, type[Exception], str]] = [
     ((*PENALTIES,), "lam", 1j, IncompatibleError, "lam must be a real number, got 1j of type complex"),
     ((*PENALTIES,), "lam", True, IncompatibleError, "lam must be a real number, got True of type bool"),
     ((*PENALTIES,), "lam", None, IncompatibleError, "lam must be a real number, got None of type NoneType"),
+    (("GroupSparsity",), "l2", -1.0, InputError, "l2 must be finite and at least 0, got -1: l2=0 means no ridge"),
+    (("GroupSparsity",), "l2", NAN, InputError, "l2 must be finite and at least 0, got nan: l2=0 means no ridge"),
+    (("GroupSparsity",), "l2", INF, InputError, "l2 must be finite and at least 0, got inf: l2=0 means no ridge"),
+    (("GroupSparsity",), "l2", "0.1", IncompatibleError, "l2 must be a real number, got '0.1' of type str"),
+    (("GroupSparsity",), "l2", None, IncompatibleError, "l2 must be a real number, got None of type NoneType"),
     (WEIGHTED, "weights", [1, -2], InputError, "weights must not be negative, got weights[1] = -2"),
     (WEIGHTED, "weights", [1, NAN], InputError, "weights must be finite, got nan at [1]"),
     (WEIGHTED, "weights", ["a"], InputError, "weights must be numeric, got dtype <U1: convert or encode it first"),
@@ -621,6 +626,7 @@ OTHER_CALLS += [
 
 
 OTHER_CALLS += [
+    (lambda d: GroupSparsityRegressor(l2=-1.0).fit(d.X, d.Y), InputError, "l2 must be finite and at least 0, got -1"),
     (lambda d: GroupSparsityRegressor("best").fit(d.X, d.Y), InputError, "lam must be a number or 'auto', got 'best'"),
     (
         lambda d: GroupSparsityRegressorCV(selection="best").fit(d.X, d.Y),

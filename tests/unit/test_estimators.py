@@ -80,9 +80,10 @@ def yes_no(n_targets: int = 3) -> tuple[np.ndarray, np.ndarray]:
     [
         (GroupSparsityRegressor(0.1), GroupSparsity(0.1)),
         (GroupSparsityRegressor(0.1, weights=np.arange(12.0)), GroupSparsity(0.1, np.arange(12.0))),
+        (GroupSparsityRegressor(0.1, l2=0.3), GroupSparsity(0.1, l2=0.3)),
         (ShrinkNetRegressor(0.2, 0.3, 1), RegularizedShrinkNet(0.2, 0.3, 1)),
     ],
-    ids=["group sparsity", "weighted", "ShrinkNet"],
+    ids=["group sparsity", "weighted", "with a ridge", "ShrinkNet"],
 )
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_a_regressor_is_solve(model, penalty, fit_intercept):
@@ -128,11 +129,18 @@ def test_the_logistic_loss_of_two_classes_is_the_l1_logistic_regression():
     assert both.result_.coef.shape == (2, 8)
 
 
-@pytest.mark.parametrize("cls", [GroupSparsityClassifier, ShrinkNetClassifier])
-def test_a_multinomial_classifier_is_solve(cls):
+@pytest.mark.parametrize(
+    ("model", "penalty"),
+    [
+        (GroupSparsityClassifier(0.01), GroupSparsity(0.01)),
+        (GroupSparsityClassifier(0.01, l2=0.1), GroupSparsity(0.01, l2=0.1)),
+        (ShrinkNetClassifier(0.01), RegularizedShrinkNet(0.01, 1.0)),
+    ],
+    ids=["group sparsity", "with a ridge", "ShrinkNet"],
+)
+def test_a_multinomial_classifier_is_solve(model, penalty):
     X, y = classification()
-    model = cls(0.01, tol=1e-6).fit(X, y)
-    penalty = GroupSparsity(0.01) if cls is GroupSparsityClassifier else RegularizedShrinkNet(0.01, 1.0)
+    model = clone(model).set_params(tol=1e-6).fit(X, y)
     fit = solve(X, y, penalty, loss="multinomial")
     assert_array_equal(model.coef_, fit.coef)
     assert_array_equal(model.classes_, ["apple", "pear", "plum"])
@@ -321,13 +329,17 @@ def cases() -> list[Any]:
     Z, y = classification()
     codes = np.unique(y, return_inverse=True)[1]
     V, W = yes_no()
-    group, bridge = GroupSparsity(1.0), RegularizedShrinkNet(1.0, 1.0)
+    group, ridged, bridge = GroupSparsity(1.0), GroupSparsity(1.0, l2=0.5), RegularizedShrinkNet(1.0, 1.0)
     return [
         pytest.param(GroupSparsityRegressorCV(), X, Y, Y, group, "squared", KFold, id="group sparsity"),
+        pytest.param(GroupSparsityRegressorCV(l2=0.5), X, Y, Y, ridged, "squared", KFold, id="with a ridge"),
         pytest.param(ShrinkNetRegressorCV(), X, Y, Y, bridge, "squared", KFold, id="ShrinkNet"),
         pytest.param(GroupSparsityClassifierCV(), Z, y, codes, group, "multinomial", StratifiedKFold, id="multinomial"),
         pytest.param(ShrinkNetClassifierCV(), Z, y, codes, bridge, "multinomial", StratifiedKFold, id="ShrinkNet, multinomial"),
         pytest.param(GroupSparsityClassifierCV(loss="logistic"), V, W, W, group, "logistic", KFold, id="logistic"),
+        pytest.param(
+            GroupSparsityClassifierCV(loss="logistic", l2=0.5), V, W, W, ridged, "logistic", KFold, id="logistic with a ridge"
+        ),
     ]
 
 
@@ -458,6 +470,8 @@ def test_a_fitted_estimator_holds_no_training_data():
         (GroupSparsityClassifier(loss=None), InputError, "loss must be one of 'multinomial', 'logistic', got None"),
         (GroupSparsityClassifier(class_weight={"pear": -1}), InputError, r"class_weight\['pear'\] must be finite and at least 0"),
         (GroupSparsityClassifier(class_weight={"pear": 0, "plum": 0}), InputError, r"got one class, \['apple'\]"),
+        (GroupSparsityClassifier(l2=-1), InputError, "l2 must be finite and at least 0, got -1"),
+        (GroupSparsityClassifierCV(l2=np.nan), InputError, "l2 must be finite and at least 0, got nan"),
         (GroupSparsityClassifier(weights=[1.0]), InputError, "weights must have one entry per column of X"),
         (GroupSparsityClassifierCV(lams=[-1.0]), InputError, "lams must not be negative"),
         (GroupSparsityClassifierCV(n_lams=0), InputError, "n_lams must be at least 1"),

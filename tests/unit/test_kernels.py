@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from solvers import GroupSparsity, Status, lambda_max, prox, solve, subdiff_distance, value
-from solvers.regression.curvature import GroupCurvature
+from solvers.regression.curvature import GroupCurvature, curvature_of
 from solvers.regression.design import DenseDesign
+from solvers.regression.duality import conjugate_slack
 from solvers.regression.least_squares import ColumnSpace
 from solvers.regression.newton import newton_direction, newton_direction_by_cg
-from solvers.regression.penalties import GroupSparsityKernel, column_norms
+from solvers.regression.penalties import GroupSparsityKernel, RidgedKernel, column_norms
 from solvers.regression.polish import polish
 from solvers.regression.problem import Options
 from solvers.regression.rows import row_norms
@@ -24,9 +25,11 @@ ENTRIES = st.floats(-1e3, 1e3, allow_subnormal=False).filter(lambda v: v == 0 or
 VECTORS = arrays(np.float64, st.integers(1, 5), elements=ENTRIES)
 
 
-@given(VECTORS, st.floats(1e-3, 1e3), st.floats(1e-3, 1e2), st.integers(0, 10**6))
-def test_prox_beats_every_other_point(z: np.ndarray, step: float, radius: float, seed: int) -> None:
+@given(VECTORS, st.floats(1e-3, 1e3), st.floats(1e-3, 1e2), st.sampled_from([0.0, 1e-3, 1.0, 1e3]), st.integers(0, 10**6))
+def test_prox_beats_every_other_point(z: np.ndarray, step: float, radius: float, ridge: float, seed: int) -> None:
     kernel, w = GroupSparsityKernel(np.array([radius])), np.empty_like(z)
+    if ridge > 0:
+        kernel = RidgedKernel(np.array([radius]), np.array([ridge]))
     prox(kernel, z, step, 0, w)
 
     def objective(v: np.ndarray) -> float:
@@ -39,23 +42,60 @@ def test_prox_beats_every_other_point(z: np.ndarray, step: float, radius: float,
     assert subdiff_distance(kernel, w, (z - w) / step, 0) <= 1e-9 * (np.abs(z).max() / step + radius)
 
 
+@given(st.integers(0, 10**6), st.sampled_from([0.0, 1e-2, 1.0, 1e2]), st.sampled_from([1e-6, 1.0, 1e4]), st.floats(-2.0, 1.0))
+def test_conjugate_slack_is_the_fenchel_young_inequality(seed: int, radius: float, ridge: float, size: float) -> None:
+    """``phi(w) + phi*(g) - <w, g>``, term by term; zero where g is a subgradient, and then exactly so for near points."""
+    rng = np.random.default_rng(seed)
+    W, G = rng.standard_normal((6, 3)), 10.0**size * rng.standard_normal((6, 3))
+    W[0], G[1] = 0.0, 0.0
+    radii, ridges = np.full(6, radius), np.full(6, ridge)
+    norms, lengths = row_norms(W), row_norms(G)
+    conjugate = np.maximum(lengths - radii, 0.0) ** 2 / (2 * ridges)
+    terms = [radii * norms + ridges / 2 * norms**2, conjugate, -np.sum(W * G, axis=1)]
+    slack = conjugate_slack(G, W, radii, ridges)
+    assert abs(slack - np.sum(terms)) <= 1e-12 * np.sum(np.abs(terms))
+    W[0] = 1.0
+    G = (radii / row_norms(W) + ridges)[:, None] * W
+    assert conjugate_slack(G, W, radii, ridges) <= 1e-28 * np.sum((radii + ridges) ** 2 * (1 + row_norms(W)) ** 2 / ridges)
+
+
+@pytest.mark.parametrize(("norms_share", "ridge"), [(1.0, 0.0), (1.0, 0.3), (0.0, 0.3)])
 @pytest.mark.parametrize("targets", [1, 2, 5])
 @pytest.mark.parametrize("size", [1, 3, 8])
-def test_newton_direction_solves_the_dense_newton_system(size: int, targets: int) -> None:
+def test_newton_direction_solves_the_dense_newton_system(size: int, targets: int, norms_share: float, ridge: float) -> None:
     rng = np.random.default_rng(size * 10 + targets)
     X = rng.standard_normal((20, size))
     Q, W, G = X.T @ X / 20, rng.standard_normal((size, targets)), rng.standard_normal((size, targets))
-    radii = rng.uniform(0.1, 1.0, size)
+    radii, ridges = norms_share * rng.uniform(0.1, 1.0, size), ridge * rng.uniform(0.1, 1.0, size)
     norms = np.linalg.norm(W, axis=1)
-    hessian = np.kron(Q, np.eye(targets))
+    hessian = np.kron(Q + np.diag(ridges), np.eye(targets))
     for j in range(size):
         u = W[j] / norms[j]
         block = slice(j * targets, (j + 1) * targets)
         hessian[block, block] += radii[j] / norms[j] * (np.eye(targets) - np.outer(u, u))
-    expected = np.linalg.solve(hessian, (G - (radii / norms)[:, None] * W).ravel()).reshape(size, targets)
-    direction = newton_direction(Q, W, G, radii)
+    expected = np.linalg.solve(hessian, (G - (radii / norms + ridges)[:, None] * W).ravel()).reshape(size, targets)
+    direction = newton_direction(Q, W, G, radii, ridges=ridges if ridge else None)
     assert direction is not None
     assert np.allclose(direction, expected, rtol=1e-8, atol=1e-10)
+
+
+def test_a_ridged_norm_has_the_derivatives_of_its_value() -> None:
+    rng = np.random.default_rng(0)
+    radii, ridges, W, V = rng.uniform(0.1, 1.0, 4), rng.uniform(0.1, 1.0, 4), *rng.standard_normal((2, 4, 3))
+    kernel = RidgedKernel(radii, ridges)
+    curvature = curvature_of(kernel)
+    step = 1e-5 * V
+    assert abs(curvature.change(W, V) - (kernel.total(row_norms(W + V)) - kernel.total(row_norms(W)))) <= 1e-13
+    slope = (kernel.total(row_norms(W + step)) - kernel.total(row_norms(W - step))) / 2e-5
+    assert abs(np.sum(curvature.gradient(W) * V) - slope) <= 1e-8
+    bend = (curvature.gradient(W + step) - curvature.gradient(W - step)) / 2e-5
+    assert np.allclose(curvature.hessian(W)(V), bend, atol=1e-8)
+    assert curvature.excess(W, curvature.gradient(W)) <= 1e-15
+    Q = np.cov(rng.standard_normal((4, 10)))
+    solve_model = curvature.model_inverse(Q, W)
+    assert solve_model is not None
+    # The model's Hessian has a unit diagonal times 1 + 1e-13.
+    assert np.allclose(Q @ solve_model(V) + curvature.hessian(W)(solve_model(V)), V, atol=1e-9)
 
 
 def _state(seed: int, targets: int = 3) -> tuple[GramState, np.ndarray, GroupSparsityKernel]:
@@ -72,15 +112,16 @@ def _objective(state: GramState, R: np.ndarray, kernel: GroupSparsityKernel) -> 
     return float(np.sum(B * (0.5 * state.Q @ B - R)) + np.sum(kernel.radii * row_norms(B)))
 
 
-def test_conjugate_gradients_approach_the_exact_newton_direction() -> None:
+@pytest.mark.parametrize("ridge", [0.0, 0.3])
+def test_conjugate_gradients_approach_the_exact_newton_direction(ridge: float) -> None:
     rng = np.random.default_rng(2)
     A = rng.standard_normal((30, 8))
     Q, W, G, radii = A.T @ A / 30, rng.standard_normal((8, 3)), rng.standard_normal((8, 3)), rng.uniform(0.1, 1.0, 8)
-    exact = newton_direction(Q, W, G, radii)
-    assert exact is not None
+    ridges = ridge * rng.uniform(0.1, 1.0, 8)
     # Near stationarity the forcing is tight, so that the two agree.
-    G = radii[:, None] * W / row_norms(W)[:, None] + 1e-6 * G
-    exact, approximate = newton_direction(Q, W, G, radii), newton_direction_by_cg(A, 30.0, W, G, radii)
+    G = (radii / row_norms(W) + ridges)[:, None] * W + 1e-6 * G
+    exact = newton_direction(Q, W, G, radii, ridges=ridges)
+    approximate = newton_direction_by_cg(A, 30.0, W, G, radii, ridges)
     assert exact is not None
     assert np.allclose(approximate, exact, rtol=1e-3, atol=1e-3 * np.abs(exact).max())
 
