@@ -15,7 +15,7 @@ from solvers.errors import IncompatibleError, InputError
 from solvers.regression.fit import Fit
 from solvers.regression.gram_problem import GramProblem
 from solvers.regression.logistic_problem import LogisticProblem
-from solvers.regression.penalties import GroupSparsity, Penalty
+from solvers.regression.penalties import GroupSparsity, Penalty, RidgedKernel
 from solvers.regression.problem import Indices, Problem, inverse_scales
 from solvers.regression.rows import row_norms
 from solvers.regression.shrinknet import ShrinkNet
@@ -168,7 +168,7 @@ class DegreesOfFreedom:
         trace( (H + P)^+ H ),
 
     H and P being the Hessians of loss and penalty in the coefficients of the live inputs and the intercept. A row of coefficients
-    ``B_j`` has ``P_j = d_j (I - u_j u_j')`` with ``d_j = lam w_j / ||B_j||`` and ``u_j = B_j / ||B_j||``.
+    ``B_j`` has ``P_j = d_j (I - u_j u_j') + r_j I`` with ``d_j = lam w_j / ||B_j||``, ``u_j = B_j / ||B_j||``, ``r_j = l2 w_j``.
 
     Parameters
     ----------
@@ -194,13 +194,15 @@ class DegreesOfFreedom:
         B = problem.from_coef(fit.coef)
         live = np.flatnonzero(B.any(axis=1))
         W = B[live]
-        curvatures = problem.canonical_lam(group_sparsity_of(fit.penalty).radii(problem.n_features))[live] / row_norms(W)
-        if not np.any(curvatures):
+        kernel = problem.canonical_group(group_sparsity_of(fit.penalty))
+        curvatures = kernel.radii[live] / row_norms(W)
+        ridges = kernel.ridges[live] if isinstance(kernel, RidgedKernel) else np.zeros(len(live))
+        if not np.any(curvatures) and not np.any(ridges):
             return self.unpenalised(live)
         if isinstance(problem, LogisticProblem):
             shift = problem.intercept_shift(B, fit.intercept)[problem.observed]
-            return logistic_degrees(problem, live, B, shift, curvatures)
-        return self._intercept + group_degrees(self._gram(live), W, curvatures)
+            return logistic_degrees(problem, live, B, shift, curvatures, ridges)
+        return self._intercept + group_degrees(self._gram(live), W, curvatures, ridges)
 
     def unpenalised(self, support: Indices) -> float:
         """Of a refit on a support, the search for which is not counted: rank times outputs."""
@@ -240,28 +242,31 @@ def _gram_of(problem: Problem, columns: Indices) -> Array:
     return matmul(A.T, A) / problem.design.total
 
 
-def group_degrees(Q: Array, W: Array, d: Array) -> float:
+def group_degrees(Q: Array, W: Array, d: Array, r: Array) -> float:
     """``trace((Q (x) I + H)^+ (Q (x) I))`` for group sparsity at ``W (k, n_targets)``, in O(k^3).
 
-    H has the blocks ``d_j (I - u_j u_j')``. Columns without curvature are projected out and count in full. For the others, with
-    ``P = D^(-1/2) Q D^(-1/2) = V diag(p) V'``, the Woodbury identity leaves matrices of order k,
+    H has the blocks ``d_j (I - u_j u_j') + r_j I``. Columns without curvature are projected out and count in full. For the
+    others, with ``C = D + R``, ``e = d / (d + r)`` and ``P = C^(-1/2) Q C^(-1/2) = V diag(p) V'``, the Woodbury identity leaves
+    matrices of order k,
 
-        T sum_i p_i / (1 + p_i)  +  trace( (E o U U')^+ (F o U U') ),
+        T sum_i p_i / (1 + p_i)  +  trace( (diag(1 - e) + e^(1/2) E o U U' e^(1/2))^+ (e^(1/2) F o U U' e^(1/2)) ),
         E = V diag(p / (1 + p)) V',   F = V diag(p / (1 + p)^2) V',
 
-    of terms that are not negative: ``I - D^(1/2) (Q + D)^-1 D^(1/2) = E`` is never formed as a difference, and a column that has
+    of terms that are not negative: ``I - C^(1/2) (Q + C)^-1 C^(1/2) = E`` is never formed as a difference, and a column that has
     just come in, with d near infinity, costs no digits. ``0 <= F o U U' <= E o U U'`` bounds what a direction contributes by 1.
     """
-    n_targets, free, held = W.shape[1], np.flatnonzero(d == 0), np.flatnonzero(d > 0)
+    n_targets, c = W.shape[1], d + r
+    free, held = np.flatnonzero(c == 0), np.flatnonzero(c > 0)
     rank, remaining = _without(Q, free, held)
     if len(held) == 0:
         return float(n_targets * rank)
-    U = W[held] / row_norms(W[held])[:, np.newaxis]
-    roots = 1.0 / np.sqrt(d[held])
+    U = (W[held] / row_norms(W[held])[:, np.newaxis]) * np.sqrt(d[held] / c[held])[:, np.newaxis]
+    roots = 1.0 / np.sqrt(c[held])
     values, V = eigh(remaining * roots[:, np.newaxis] * roots)
     p = np.maximum(values, 0.0)
     alike = matmul(U, U.T)
     E = matmul(V * (p / (1.0 + p)), V.T) * alike
+    E.flat[:: len(E) + 1] += r[held] / c[held]
     F = matmul(V * (p / (1.0 + p) ** 2), V.T) * alike
     return float(n_targets * rank + n_targets * np.sum(p / (1.0 + p)) + _trace_of_quotient(E, F, _FLAT))
 
@@ -292,7 +297,7 @@ def _range(Q: Array) -> tuple[Array, Array]:
     return values[kept], scales[:, np.newaxis] * vectors[:, kept]
 
 
-def logistic_degrees(problem: LogisticProblem, live: Indices, B: Array, shift: Array, d: Array) -> float:
+def logistic_degrees(problem: LogisticProblem, live: Indices, B: Array, shift: Array, d: Array, r: Array) -> float:
     """``trace((H + P)^+ H)`` over the live coefficients and the intercept, by forming both."""
     size = len(live) * problem.n_targets
     if size > LARGEST_HESSIAN:
@@ -305,7 +310,7 @@ def logistic_degrees(problem: LogisticProblem, live: Indices, B: Array, shift: A
         columns = np.column_stack([columns, problem.design.root_weights])
     P = problem.link.predict(problem.predictor(B) + shift, problem.Y).P
     H = _loss_hessian(problem, columns, P)
-    M = H + _penalty_hessian(B[live], d, len(H))
+    M = H + _penalty_hessian(B[live], d, r, len(H))
     return _trace_of_quotient(M, H, _DEPENDENT)
 
 
@@ -320,13 +325,13 @@ def _loss_hessian(problem: LogisticProblem, columns: Array, P: Array) -> Array:
     return H.reshape(m * K, m * K)
 
 
-def _penalty_hessian(W: Array, d: Array, size: int) -> Array:
-    """Blocks ``d_j (I - u_j u_j')``; zero in what is beyond ``W``, the intercept."""
+def _penalty_hessian(W: Array, d: Array, r: Array, size: int) -> Array:
+    """Blocks ``d_j (I - u_j u_j') + r_j I``; zero in what is beyond ``W``, the intercept."""
     (k, K), H = W.shape, np.zeros((size, size))
     U = W / row_norms(W)[:, np.newaxis]
     for j in range(k):
         block = slice(j * K, (j + 1) * K)
-        H[block, block] = d[j] * (np.eye(K) - np.outer(U[j], U[j]))
+        H[block, block] = d[j] * (np.eye(K) - np.outer(U[j], U[j])) + r[j] * np.eye(K)
     return H
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import comb
 from typing import Any
 
@@ -28,20 +29,20 @@ def path_of(p: Problem, **options: Any) -> Path:
     return solve_path(p.X, p.Y, penalty(p, 1.0), n_lams=5, lam_ratio=1e-3, **p.data(), **options)
 
 
-def by_definition(Q: np.ndarray, W: np.ndarray, d: np.ndarray) -> float:
+def by_definition(Q: np.ndarray, W: np.ndarray, d: np.ndarray, r: Any = 0.0) -> float:
     """``trace((Q (x) I + H)^+ (Q (x) I))`` from matrices of order k T."""
     k, T = W.shape
     H = np.zeros((k, T, k, T))
     for j in range(k):
         u = W[j] / np.linalg.norm(W[j])
-        H[j, :, j, :] = d[j] * (np.eye(T) - np.outer(u, u))
+        H[j, :, j, :] = d[j] * (np.eye(T) - np.outer(u, u)) + np.broadcast_to(r, k)[j] * np.eye(T)
     loss = np.kron(Q, np.eye(T))
     return float(np.trace(np.linalg.pinv(loss + H.reshape(k * T, k * T), rcond=1e-11, hermitian=True) @ loss))
 
 
 @st.composite
-def models(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Gram matrices of any rank, coefficients, and slopes of the penalty, some of them 0."""
+def models(draw: st.DrawFn) -> tuple[np.ndarray, ...]:
+    """Gram matrices of any rank, coefficients, slopes of the penalty and ridges, some of them 0."""
     k, T, rank = draw(st.integers(1, 5)), draw(st.integers(1, 4)), draw(st.integers(1, 5))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     F = rng.standard_normal((rank, k))
@@ -49,11 +50,14 @@ def models(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if draw(st.booleans()):
         # Rows of one direction do not feel the penalty.
         W[:] = W[0]
-    return F.T @ F / rank, W, rng.uniform(0.1, 3.0, k) * (rng.random(k) < draw(st.sampled_from([1.0, 0.6])))
+    d, r = (
+        rng.uniform(0.1, 3.0, k) * (rng.random(k) < draw(st.sampled_from(shares))) for shares in ((1.0, 0.6), (0.0, 0.6, 1.0))
+    )
+    return F.T @ F / rank, W, d, r
 
 
 @given(models())
-def test_small_matrices_give_what_the_large_one_defines(model: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+def test_small_matrices_give_what_the_large_one_defines(model: tuple[np.ndarray, ...]) -> None:
     assert group_degrees(*model) == pytest.approx(by_definition(*model), rel=1e-7)
 
 
@@ -61,13 +65,14 @@ def test_a_column_that_has_just_come_in_costs_no_digits() -> None:
     rng = np.random.default_rng(0)
     A = rng.standard_normal((30, 3))
     W, Q = rng.standard_normal((3, 2)), A.T @ A / 30
-    previous = group_degrees(Q, W, np.array([1.0, 1.0, 1e3]))
+    none = np.zeros(3)
+    previous = group_degrees(Q, W, np.array([1.0, 1.0, 1e3]), none)
     for slope in (1e6, 1e9, 1e12):
-        now = group_degrees(Q, W, np.array([1.0, 1.0, slope]))
+        now = group_degrees(Q, W, np.array([1.0, 1.0, slope]), none)
         assert previous - 1e-2 <= now <= previous
         previous = now
     # Along its own direction the penalty is linear, and that direction counts in full.
-    assert now == pytest.approx(group_degrees(Q[:2, :2], W[:2], np.ones(2)) + gain(Q, W), rel=1e-6)
+    assert now == pytest.approx(group_degrees(Q[:2, :2], W[:2], np.ones(2), none[:2]) + gain(Q, W), rel=1e-6)
 
 
 def gain(Q: np.ndarray, W: np.ndarray) -> float:
@@ -106,9 +111,9 @@ def test_without_a_penalty_they_are_the_rank(p: Problem) -> None:
     assert path.information_criteria().degrees_of_freedom[0] == pytest.approx(expected)
 
 
-@given(problems(ugly=INDEPENDENT))
-def test_along_a_path_they_are_the_definition(p: Problem) -> None:
-    path = path_of(p, tol=1e-10)
+@given(problems(ugly=INDEPENDENT), st.sampled_from([0.0, 0.1, 1.0]))
+def test_along_a_path_they_are_the_definition(p: Problem, l2: float) -> None:
+    path = solve_path(p.X, p.Y, replace(penalty(p, 1.0), l2=l2), n_lams=5, lam_ratio=1e-3, **p.data(), tol=1e-10)
     s = p.row_weights
     X = np.sqrt(s)[:, np.newaxis] * centred(p.X, p)
     for fit, degrees in zip(path.fits, path.information_criteria().degrees_of_freedom, strict=True):
@@ -118,27 +123,28 @@ def test_along_a_path_they_are_the_definition(p: Problem) -> None:
             assume(np.linalg.eigvalsh(Q)[0] > 1e-6)
             slopes = fit.penalty.lam * p.group_weights[live] / np.linalg.norm(W, axis=1)
             assume(np.max(slopes) < 1e6)
-            degrees -= by_definition(Q, W, slopes)
+            degrees -= by_definition(Q, W, slopes, l2 * p.group_weights[live])
         assert degrees == pytest.approx(p.Y.shape[1] * p.fit_intercept, abs=1e-6)
 
 
+@pytest.mark.parametrize("l2", [0.0, 0.3])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("standardize", [True, False])
-def test_they_are_the_divergence_of_the_fitted_values(fit_intercept: bool, standardize: bool) -> None:
+def test_they_are_the_divergence_of_the_fitted_values(fit_intercept: bool, standardize: bool, l2: float) -> None:
     rng = np.random.default_rng(0)
     X = rng.standard_normal((12, 5)) * [1.0, 2.0, 3.0, 1.0, 0.5] + 1.0
     Y = X[:, :2] @ rng.standard_normal((2, 3)) + rng.standard_normal((12, 3))
     s = rng.uniform(0.5, 2.0, 12)
     options: dict[str, Any] = {"fit_intercept": fit_intercept, "standardize": standardize, "sample_weight": s, "tol": 1e-14}
-    path = solve_path(X, Y, lams=[0.5, 0.1, 0.02], **options)
+    path = solve_path(X, Y, GroupSparsity(1.0, l2=l2), lams=[0.5, 0.1, 0.02], **options)
     for fit, degrees in zip(path.fits, path.information_criteria().degrees_of_freedom, strict=True):
         divergence = 0.0
         for i, t in np.ndindex(Y.shape):
             moved = [Y.copy(), Y.copy()]
-            moved[0][i, t] += 1e-4
-            moved[1][i, t] -= 1e-4
+            moved[0][i, t] += 1e-3
+            moved[1][i, t] -= 1e-3
             up, down = (solve(X, Y, fit.penalty, **options).decision_function(X)[i, t] for Y in moved)
-            divergence += (up - down) / 2e-4
+            divergence += (up - down) / 2e-3
         assert degrees == pytest.approx(divergence, rel=1e-4)
 
 
@@ -149,12 +155,14 @@ def labelled(loss: str) -> tuple[np.ndarray, np.ndarray]:
     return X, np.argmax(scores, axis=1) if loss == "multinomial" else (scores > 0).astype(float)
 
 
+@pytest.mark.parametrize("l2", [0.0, 0.3])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("loss", ["multinomial", "logistic"])
-def test_logistic_ones_are_those_of_the_quadratic_model(loss: str, fit_intercept: bool) -> None:
+def test_logistic_ones_are_those_of_the_quadratic_model(loss: str, fit_intercept: bool, l2: float) -> None:
     X, Y = labelled(loss)
     s = np.linspace(0.0, 2.0, len(X))
-    path = solve_path(X, Y, loss=loss, lams=[0.03, 0.01], fit_intercept=fit_intercept, sample_weight=s, tol=1e-10)
+    options: dict[str, Any] = {"loss": loss, "fit_intercept": fit_intercept, "sample_weight": s, "tol": 1e-10}
+    path = solve_path(X, Y, GroupSparsity(1.0, l2=l2), lams=[0.03, 0.01], **options)
     for fit, degrees in zip(path.fits, path.information_criteria().degrees_of_freedom, strict=True):
         live, K = fit.support, len(fit.coef)
         columns = np.column_stack([X[:, live], np.ones(len(X))]) if fit_intercept else X[:, live]
@@ -168,7 +176,7 @@ def test_logistic_ones_are_those_of_the_quadratic_model(loss: str, fit_intercept
         for place, w in enumerate(fit.coef[:, live].T):
             rows = slice(place * K, place * K + K)
             size = np.linalg.norm(w)
-            P[rows, rows] = fit.penalty.lam / size * (np.eye(K) - np.outer(w, w) / size**2)
+            P[rows, rows] = fit.penalty.lam / size * (np.eye(K) - np.outer(w, w) / size**2) + l2 * np.eye(K)
         assert degrees == pytest.approx(np.trace(np.linalg.pinv(H + P, rcond=1e-11, hermitian=True) @ H), rel=1e-7)
 
 
