@@ -268,7 +268,8 @@ def group_degrees(Q: Array, W: Array, d: Array, r: Array) -> float:
     E = matmul(V * (p / (1.0 + p)), V.T) * alike
     E.flat[:: len(E) + 1] += r[held] / c[held]
     F = matmul(V * (p / (1.0 + p) ** 2), V.T) * alike
-    return float(n_targets * rank + n_targets * np.sum(p / (1.0 + p)) + _trace_of_quotient(E, F, _FLAT))
+    degrees = n_targets * (rank + np.sum(p / (1.0 + p))) + _trace_of_quotient(E, F, _FLAT)
+    return float(min(degrees, n_targets * (rank + len(held))))
 
 
 def _without(Q: Array, free: Indices, held: Indices) -> tuple[int, Array]:

@@ -31,6 +31,9 @@ _FRUITLESS = 3
 _SLOW = 0.1
 """A correction in a rough model that leaves more than this share of the gap is the last one there."""
 
+_FALL = 1e-9
+"""Share of the objective that a round without a dual point must save to count as progress."""
+
 _ROUNDING = 32.0 * np.finfo(float).eps
 
 _ROUGH = 0.1
@@ -126,12 +129,15 @@ class GroupSparsitySolver(ABC, Generic[P]):
         self.lam = lam
         scores = self._scores(kernel)
         chosen = self.columns.start(self.B, scores, strong)
-        best, best_B, fruitless, seen, last = np.inf, self.B, 0, -1, np.inf
+        best, best_B, fruitless, seen, last, lowest = np.inf, self.B, 0, -1, np.inf, np.inf
         while True:
             certificate = self._certificate(penalty, tol)
             if certificate.gap <= tol:
                 return Status.CERTIFIED
-            fruitless = fruitless + 1 if len(chosen) == seen and certificate.gap > 0.5 * best else 0
+            # Without a dual point only the objective tells of progress.
+            falls = not self.evaluate().feasible and certificate.upper < (1.0 - _FALL) * lowest
+            lowest = min(lowest, certificate.upper)
+            fruitless = fruitless + 1 if len(chosen) == seen and certificate.gap > 0.5 * best and not falls else 0
             if certificate.gap < best:
                 best, best_B = certificate.gap, self.B.copy()
             if certificate.gap > _SLOW * last and self.sharpen():

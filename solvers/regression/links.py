@@ -72,8 +72,8 @@ class Link(Protocol):
         """``KL(p_i + excess_i || p_i)`` of each sample, (n,)."""
         ...
 
-    def missed(self, R: Array) -> Array:
-        """How far a prediction is from its label: of a sample, (n, 1), or of each of its targets, (n, K)."""
+    def truncated(self, R: Array, Y: Array, least: float) -> Array:
+        """Residuals ``Y - P`` with every probability of a wrong outcome that is at most ``least`` taken for 0."""
         ...
 
     def centred(self, V: Array) -> Array:
@@ -303,8 +303,9 @@ class Softmax:
         softmax_entropies(Z, P, excess, entropies)
         return entropies
 
-    def missed(self, R: Array) -> Array:
-        return np.max(np.abs(R), axis=1, keepdims=True)
+    def truncated(self, R: Array, Y: Array, least: float) -> Array:
+        wrong = np.where((Y == 0.0) & (-least > R), -R, 0.0)
+        return np.where(Y == 0.0, -wrong, Y * np.sum(wrong, axis=1, keepdims=True))
 
     def centred(self, V: Array) -> Array:
         return V - np.mean(V, axis=1, keepdims=True)
@@ -423,8 +424,8 @@ class Sigmoid:
         sigmoid_entropies(Z, P, excess, entropies)
         return entropies
 
-    def missed(self, R: Array) -> Array:
-        return np.abs(R)
+    def truncated(self, R: Array, Y: Array, least: float) -> Array:
+        return np.where(np.abs(R) <= least, 0.0, R)
 
     def centred(self, V: Array) -> Array:
         return V

@@ -34,8 +34,8 @@ _REFINEMENTS = 3
 _REFINED = 1e-3
 """Share of a violation that a correction which comes to anything leaves at most."""
 
-_PERFECT = (-1.0, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 0.1)
-"""Residuals up to which a prediction is taken for perfect, one after the other until a dual point is found."""
+_EXCLUDED = (0.0, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 0.1)
+"""Probabilities up to which an outcome is taken for excluded, one after the other until a dual point is found."""
 
 _SETTLED = 4.0 * np.finfo(float).eps
 
@@ -338,8 +338,8 @@ class LogisticProblem(Problem):
     def dual_residuals(self, P: Array, R: Array, free: Indices = NOTHING) -> tuple[Array, float, bool]:
         """``Y - P'`` for probabilities near P that satisfy the constraints of intercept and unpenalised columns.
 
-        Nearly perfect predictions have no curvature to be corrected with: where need be they are replaced by the labels, which
-        satisfy every constraint and cost about the loss of those samples.
+        Outcomes that are nearly excluded have no curvature to be corrected with: where need be they are excluded altogether, at
+        the cost of about their probability. That is what inputs which separate some labels from others ask for.
 
         Returns
         -------
@@ -356,10 +356,9 @@ class LogisticProblem(Problem):
         size = float(np.sqrt(np.sum(deficit**2) / self.design.total))
         if np.max(np.abs(deficit), initial=0.0) <= 0.1 * _ROUNDING * np.sqrt(self.design.total):
             return R, size, True
-        missed = self.link.missed(R)
-        for perfect in _PERFECT:
-            sure = missed <= perfect
-            dual = self._corrected(constraints, np.where(sure, self.Y, P), np.where(sure, 0.0, R))
+        for least in _EXCLUDED:
+            some = R if least == 0.0 else self.link.truncated(R, self.Y, least)
+            dual = self._corrected(constraints, P if some is R else self.Y - some, some)
             if dual is not None:
                 return dual, size, True
         if len(free):
@@ -373,13 +372,13 @@ class LogisticProblem(Problem):
         # Conjugate gradients that are asked for the last digit may drift away from it: what they leave is corrected again.
         for _ in range(_REFINEMENTS):
             before = np.max(np.abs(left))
+            if before <= _ROUNDING * np.sqrt(self.design.total):
+                break
             dual = dual - self._correction(constraints, P, self.link.centred(left))
             left = matmul(constraints.T, dual * roots)
-            if np.max(np.abs(left)) <= _ROUNDING * np.sqrt(self.design.total):
-                break
             if not np.max(np.abs(left)) <= _REFINED * before:
                 return None
-        else:
+        if np.max(np.abs(left)) > _ROUNDING * np.sqrt(self.design.total):
             return None
         inside = np.all(self.Y - dual >= 0.0) and np.all(self.Y - dual <= 1.0)
         return dual if inside else None

@@ -185,7 +185,7 @@ def test_refit_fits_at_least_as_well_on_the_same_inputs(p: LabelProblem) -> None
     assert set(again.support) <= set(fit.support)
     assert again.loss <= fit.loss + 1e-6 * fit.null_loss
     # Labels that some inputs separate in part have no minimiser either: the certificate then says how far the fit has come.
-    assert again.certificate.gap <= 1e-6 or np.max(np.abs(again.decision_function(p.X))) > 20.0
+    assert again.certificate.gap <= 1e-6
     assert (again.certificate.kind is Kind.INFIMUM) == (again.status is Status.NOT_ATTAINED)
 
 
