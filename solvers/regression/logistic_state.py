@@ -45,6 +45,7 @@ class LogisticState:
 
     batch = 1
     polish_steps = 12
+    polished = 0.1
     dear = True
 
     def __init__(self, problem: LogisticProblem, chosen: Indices, A: Array, Q: Array, B: Array, intercept: Array) -> None:

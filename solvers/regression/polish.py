@@ -12,9 +12,6 @@ from solvers.regression.states import Indices, State
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
-_POLISHED = 1e-2
-"""Relative stationarity on the support below which the next sweep is worth more than another Newton step."""
-
 _HALVINGS = 20
 
 
@@ -37,7 +34,7 @@ def _newton_step(state: State, support: Indices, curvature: Curvature) -> bool:
     dropped = _line_search(state, support, curvature, direction)
     if dropped is None:
         return False
-    return dropped or curvature.excess(state.B[support], state.G[support]) > _POLISHED
+    return dropped or curvature.excess(state.B[support], state.G[support]) > state.polished
 
 
 def _line_search(state: State, support: Indices, curvature: Curvature, direction: Array) -> bool | None:

@@ -106,6 +106,9 @@ class State(Protocol):
     polish_steps: int
     """Newton steps at most between two batches of sweeps."""
 
+    polished: float
+    """Relative stationarity on the support below which the next sweep is worth more than another Newton step."""
+
     dear: bool
     """Whether a sweep costs about as much as a Newton step."""
 
@@ -157,6 +160,7 @@ class GramState:
     batch = 2
     # On collinear data groups leave a few at a time; a sweep before that is over would undo the work.
     polish_steps = 12
+    polished = 1e-2
     dear = False
 
     def __init__(self, Q: Array, B: Array, G: Array, loss: float) -> None:
@@ -204,6 +208,7 @@ class SampleState:
     batch = 5
     # Each costs as much as ten sweeps and is not exact.
     polish_steps = 2
+    polished = 1e-2
     dear = False
 
     def __init__(self, A: Array, B: Array, R: Array, n: float) -> None:
