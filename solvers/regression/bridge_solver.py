@@ -98,7 +98,7 @@ class BridgeSolver(ABC, Generic[P]):
 
     def lambda_max(self) -> float:
         """Smallest lam, in the caller's units, at which no column's step from zero leaves it, the others being zero."""
-        curvatures, correlation = self.problem.block_curvatures, self.problem.correlation
+        curvatures, correlation = self.problem.block_curvatures, self.problem.significant(self.problem.correlation)
         units, q = self.strengths(1.0), self.penalty.q
         factor, w = 0.0, np.empty(self.problem.n_targets)
 
@@ -125,7 +125,7 @@ class BridgeSolver(ABC, Generic[P]):
         """A lam, in the caller's units, from which on zero is the global minimiser; p >= 1."""
         p, q = self.penalty.p, self.penalty.q
         dual = np.inf if p == 1 else p / (p - 1.0)
-        norms = np.linalg.norm(self.problem.correlation, ord=dual, axis=1)
+        norms = np.linalg.norm(self.problem.significant(self.problem.correlation), ord=dual, axis=1)
         factor = np.max(norms**q * self.problem.null_loss ** (1.0 - q) / self.strengths(1.0))
         return max(float(factor ** (1.0 / q)) * (1.0 + _NUDGE), self.lambda_max())
 

@@ -13,7 +13,6 @@ from solvers.regression.certificates import certificate_at
 from solvers.regression.descent import minimise_group_sparsity
 from solvers.regression.penalties import GroupKernel, GroupSparsity
 from solvers.regression.problem import Evaluation, Problem
-from solvers.regression.rows import row_norms
 from solvers.regression.squared_problem import SquaredEvaluation, SquaredProblem
 from solvers.regression.states import State
 from solvers.regression.working_set import FullGram, WorkingSets, prefers_full_gram, scores_of
@@ -33,8 +32,6 @@ _SLOW = 0.1
 
 _FALL = 1e-9
 """Share of the objective that a round without a dual point must save to count as progress."""
-
-_ROUNDING = 32.0 * np.finfo(float).eps
 
 _ROUGH = 0.1
 """On a growing working set, the share of the present gap at which to look at the other columns again."""
@@ -103,8 +100,7 @@ class GroupSparsitySolver(ABC, Generic[P]):
         self.fit_free()
         gradient = self.evaluate().gradient
         # A correlation that vanishes leaves rounding errors, which would otherwise span a path of meaningless values.
-        rounding = _ROUNDING * self.problem.design.spread * self.problem.residual_size
-        gradient = np.where((row_norms(gradient) > rounding)[:, np.newaxis], gradient, 0.0)
+        gradient = self.problem.significant(gradient)
         top = float(np.max(scores_of(gradient, self.weights), initial=0.0))
         return top * self.problem.x_scale * self.problem.y_scale
 

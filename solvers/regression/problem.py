@@ -35,6 +35,8 @@ SAFE = 1e100
 
 _LARGE = 1e200
 
+_ROUNDING = 32.0 * float(np.finfo(float).eps)
+
 
 @dataclass(frozen=True)
 class Evaluation(ABC):
@@ -190,6 +192,11 @@ class Problem(ABC):
         exponent = (penalty.q - 2.0) * np.log2(self.y_scale) - penalty.q * np.log2(self.x_scale)
         with np.errstate(over="ignore"):
             return np.minimum(penalty.mu(self.n_features) * 2.0**exponent, _LARGE)
+
+    def significant(self, gradient: Array) -> Array:
+        """``gradient (n_features, n_targets)`` with zeros in the columns where it is rounding of the null residual."""
+        rounding = _ROUNDING * self.design.spread * self.residual_size
+        return np.where((row_norms(gradient) > rounding)[:, np.newaxis], gradient, 0.0)
 
     @cached_property
     def gradient_scale(self) -> float:

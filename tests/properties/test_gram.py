@@ -28,7 +28,7 @@ from tests.properties.test_group_sparsity import WELL_SCALED, largest_lam, penal
 from tests.strategies import Problem, problems
 
 # In products of columns that dominate by 1e8 in weight or size, what the others leave is rounding.
-MODEST = tuple(set(WELL_SCALED) | {"tiny column", "huge column", "subnormal column", "tiny targets"})
+MODEST = tuple(sorted(set(WELL_SCALED) | {"tiny column", "huge column", "subnormal column", "tiny targets"}))
 
 
 def blocks(p: Problem, cuts: list[int], to_block=np.array) -> list[tuple]:
@@ -94,7 +94,7 @@ def test_a_refit_on_a_gram_is_least_squares(p: Problem, cuts: list[int]) -> None
     assert np.linalg.norm(ours.coef) <= np.linalg.norm(data.coef) * (1 + 1e-6) + 1e-9
 
 
-@given(problems(ugly=tuple(set(WELL_SCALED) - {"free group"})), CUTS, st.sampled_from([1.0, 2.0]))
+@given(problems(ugly=tuple(sorted(set(WELL_SCALED) - {"free group"}))), CUTS, st.sampled_from([1.0, 2.0]))
 def test_bridges_on_a_gram_are_stationary_on_the_data(p: Problem, cuts: list[int], exponent: float) -> None:
     bridge = RegularizedShrinkNet(1.0, 0.1, exponent, None if p.weights is None else np.maximum(p.weights, 0.1))
     gram, options = gram_of(p, cuts), {"fit_intercept": p.fit_intercept}

@@ -13,7 +13,7 @@ from solvers import Fit, GroupSparsity, Kind, Status, certify, lambda_max, refit
 from tests.checks import centred, entropy, label_objective
 from tests.strategies import UGLY, LabelProblem, label_problems
 
-WELL_SCALED = tuple(set(UGLY) - {"tiny column", "huge column", "subnormal column", "far column", "uneven row weights"})
+WELL_SCALED = tuple(sorted(set(UGLY) - {"tiny column", "huge column", "subnormal column", "far column", "uneven row weights"}))
 
 
 def penalty(p: LabelProblem, lam: float) -> GroupSparsity:

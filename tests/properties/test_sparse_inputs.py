@@ -98,7 +98,7 @@ def test_every_answer_on_sparse_inputs_is_certified(p: Problem, format: str) -> 
     assert certify(fit, p.X, p.Y, sample_weight=p.sample_weight).gap <= 1e-6 + 1e-9
 
 
-@given(thinned(ugly=tuple(set(WELL_SCALED) - {"free group"})))
+@given(thinned(ugly=tuple(sorted(set(WELL_SCALED) - {"free group"}))))
 def test_a_refit_on_sparse_inputs_is_least_squares(p: Problem) -> None:
     fit = solve(p.X, p.Y, penalty(p, p.lam_share * (largest_lam(p) or 1.0)), **p.data())
     dense, sparse = (refit(fit, X, p.Y, sample_weight=p.sample_weight) for X in (p.X, scipy.sparse.csr_array(p.X)))

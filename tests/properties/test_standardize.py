@@ -91,7 +91,7 @@ def test_multinomial_losses_too(form: str, p: Problem) -> None:
 
 
 @settings(max_examples=50)
-@given(problems(ugly=tuple(set(UGLY) - {"free group"})), st.sampled_from([1.0, 2.0]))
+@given(problems(ugly=tuple(sorted(set(UGLY) - {"free group"}))), st.sampled_from([1.0, 2.0]))
 def test_bridges_factorise_the_standardised_coefficients(p: Problem, exponent: float) -> None:
     bridge = RegularizedShrinkNet(1.0, 0.1, exponent, None if p.weights is None else np.maximum(p.weights, 0.1))
     Z, deviations = standardised(p)
