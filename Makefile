@@ -35,6 +35,7 @@ test: .venv/.test
 
 benchmark: .venv-benchmark/.installed
 	.venv-benchmark/bin/python examples/benchmarks/regression.py
+	.venv-benchmark/bin/python examples/benchmarks/classification.py
 
 clean:
 	rm -rf .venv .venv-benchmark report build dist .pytest_cache .ruff_cache .hypothesis

@@ -56,8 +56,7 @@ def minimise_group_sparsity(
 
     Sweeps go on while each batch halves the gap: on well-conditioned data they are all it takes, and cost a small
     part of a Newton step. Where they are dear, they only find the support: Newton steps come first and as soon as it stands.
-    Where they crawl, the Newton steps never increase the objective and converge quadratically once the
-    support is right.
+    Where they crawl, the Newton steps never increase the objective and converge quadratically once the support is right.
 
     Parameters
     ----------
