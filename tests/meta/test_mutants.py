@@ -204,8 +204,8 @@ MUTANTS = [
     Mutant(
         "degrees of freedom of one target only",
         "criteria.py",
-        "n_targets * np.sum(p / (1.0 + p))",
-        "np.sum(p / (1.0 + p))",
+        "n_targets * (rank + np.sum(p / (1.0 + p)))",
+        "n_targets * rank + np.sum(p / (1.0 + p))",
         CHOICE,
     ),
     Mutant(
