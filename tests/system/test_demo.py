@@ -21,7 +21,8 @@ from click.testing import CliRunner
 
 import solvers
 from solvers import IncompatibleError, InputError
-from solvers.cli import DONE, FAILED, STOPPED, commands, first_interrupt_asks
+from solvers.cli import commands
+from solvers.cli.frame import DONE, FAILED, STOPPED, first_interrupt_asks
 from solvers.demo import run_demo
 from solvers.demo.data import load_digits, standardise
 from solvers.demo.page import Evidence, Page, worst
@@ -509,7 +510,7 @@ def test_a_stopped_run_writes_what_is_finished_and_exits_with_3(tmp_path, monkey
     def impatient():
         yield stop_after(40)
 
-    monkeypatch.setattr("solvers.cli.first_interrupt_asks", impatient)
+    monkeypatch.setattr("solvers.cli.demo.first_interrupt_asks", impatient)
     result = CliRunner().invoke(commands, ["demo", "--out", str(tmp_path)])
     assert result.exit_code == STOPPED
     assert "stopped early" in result.stdout

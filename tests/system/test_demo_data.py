@@ -14,7 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from solvers import IncompatibleError, InputError
-from solvers.cli import DONE, FAILED, REFUSED, STOPPED, commands
+from solvers.cli import commands
+from solvers.cli.frame import DONE, FAILED, REFUSED, STOPPED
 from solvers.demo import fetch_data, read_data, run_demo
 from solvers.demo.page import Context
 from solvers.demo.tradeoff_curves import compute_tradeoff
@@ -529,7 +530,7 @@ def test_the_command_exits_with_3_when_stopped(table, tmp_path, monkeypatch):
         calls = iter(range(10**9))
         yield lambda: next(calls) > 3
 
-    monkeypatch.setattr("solvers.cli.first_interrupt_asks", impatient)
+    monkeypatch.setattr("solvers.cli.demo.first_interrupt_asks", impatient)
     assert run("--data", table, "--targets", 2, "--out", tmp_path / "report").exit_code == STOPPED
 
 
