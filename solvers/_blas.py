@@ -42,6 +42,11 @@ def matmul(A: Array, B: Array) -> Array:
     a, trans_a = _fortran(A)
     b, trans_b = _fortran(B)
     with all_threads(2.0 * A.shape[0] * A.shape[1] * B.shape[1]):
+        # A general product pads a single row or column to the size of its tiles.
+        if A.shape[0] == 1:
+            return blas.dgemv(1.0, b, A[0], trans=1 - trans_b)[np.newaxis]
+        if B.shape[1] == 1:
+            return blas.dgemv(1.0, a, B[:, 0], trans=trans_a)[:, np.newaxis]
         if A.shape[0] > _THIN * B.shape[1]:
             # BLAS blocks by rows: with the long side as columns it takes about twice as long.
             return np.ascontiguousarray(blas.dgemm(1.0, a, b, trans_a=trans_a, trans_b=trans_b))

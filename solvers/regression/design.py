@@ -23,6 +23,10 @@ Flags = np.ndarray[Any, np.dtype[np.bool_]]
 _BLOCK_ENTRIES = 2**20
 """Entries of a row block: 8 MiB, small enough to stay in cache, large enough for BLAS-3 to run at full speed."""
 
+_PRODUCT_ENTRIES, _PRODUCT_ROWS = 2**17, 2**10
+"""Entries of a row block that is copied, centred and multiplied with itself: it stays in the cache of a core between these steps.
+With many columns so many rows, up to their number, that the passes over the Gram matrix do not count."""
+
 NEGLIGIBLE = 2.0**-963
 """Columns that stay below this (about 1e-290) count as zero: coefficients large enough to matter would overflow."""
 
@@ -34,6 +38,13 @@ which costs at most this factor in rounding error and saves the copy of each row
 def row_blocks(n_samples: int, n_features: int) -> Iterator[slice]:
     """Slices that cut the rows into blocks of about `_BLOCK_ENTRIES` entries, at least 64 rows."""
     rows = max(64, _BLOCK_ENTRIES // n_features)
+    for start in range(0, n_samples, rows):
+        yield slice(start, min(start + rows, n_samples))
+
+
+def product_blocks(n_samples: int, n_features: int) -> Iterator[slice]:
+    """Slices that cut the rows into blocks of about `_PRODUCT_ENTRIES` entries, or of `n_features` rows up to `_PRODUCT_ROWS`."""
+    rows = max(_PRODUCT_ENTRIES // n_features, min(n_features, _PRODUCT_ROWS))
     for start in range(0, n_samples, rows):
         yield slice(start, min(start + rows, n_samples))
 
@@ -230,7 +241,7 @@ def scale_gram(Q: Array, factors: Array) -> Array:
 _ROUGHNESS = 16.0 * float(np.finfo(np.float32).eps)
 """Added to the diagonal of a float32 Gram matrix, relative: more than its errors, so that it stays positive definite."""
 
-_ROUGH_BLOCKS = 8
+_ROUGH_BLOCKS = 32
 """Row blocks whose products are summed in float32."""
 
 _GRAM_BYTES = 2**30
@@ -356,8 +367,15 @@ class DenseDesign(Design):
         return squares
 
     def gram(self) -> Array:
-        rows = row_blocks(*self.shape)
-        return gram_of_rows(((self.X[r] - self.means, self.root_weights[r]) for r in rows), self.shape[1], self)
+        return gram_of_rows(self._centred_rows(self.means), self.shape[1], self)
+
+    def _centred_rows(self, means: Any) -> Iterator[tuple[Any, Array]]:
+        """Row blocks less the ``means``, in the precision of these and all in one place, with their ``sqrt(s)``."""
+        space: Any = None
+        for rows in product_blocks(*self.shape):
+            if space is None:
+                space = np.empty((rows.stop, self.shape[1]), means.dtype)
+            yield np.subtract(self.X[rows], means, out=space[: rows.stop - rows.start]), self.root_weights[rows]
 
     def rough_gram(self) -> Array | None:
         """Products in float32 where X is that, half the time; summed over row blocks in float64."""
@@ -366,11 +384,9 @@ class DenseDesign(Design):
         n_features = self.shape[1]
         Q: Array = np.zeros((n_features, n_features))
         part: Any = np.zeros((n_features, n_features), np.float32)
-        means, roots = self.means.astype(np.float32), self.root_weights.astype(np.float32)
-        for number, rows in enumerate(row_blocks(*self.shape)):
-            block = self.X[rows] - means
+        for number, (block, root) in enumerate(self._centred_rows(self.means.astype(np.float32))):
             if self.weighted:
-                block *= roots[rows, np.newaxis]
+                block *= root[:, np.newaxis].astype(np.float32)
             if number % _ROUGH_BLOCKS == 0:
                 Q += part
                 part[...] = 0.0

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from solvers._arrays import as_inputs, as_targets, as_vector
+from solvers._arrays import as_inputs, as_targets, as_vector, is_sparse
 from solvers._parallel import single_threaded
 from solvers.errors import IncompatibleError, InputError
+from solvers.regression.moments import Moments
 from solvers.regression.problem import design_of
 from solvers.regression.squared_problem import centred_targets
 from solvers.results import Record, saveable
@@ -165,31 +166,53 @@ def _of_block(block: Any, number: int) -> Gram | None:
         weights = as_vector(block[2], X.shape[0], f"weights of blocks[{number}]", "one weight per row of X")
     if not weights.any():
         return None
-    design = design_of(X, weights, centre=True)
-    targets, y_means = centred_targets(Y, design, centre=True)
-    counted = Y[weights > 0]
     with np.errstate(over="ignore", invalid="ignore"):
-        gram = Gram(
-            n_samples=len(counted),
-            total=design.total,
-            x_means=design.means,
-            y_means=y_means,
-            x_products=_times(design.gram(), design.total),
-            xy_products=_times(design.correlate(targets), design.total),
-            y_products=np.sum(targets**2, axis=0),
-            x_low=design.low,
-            x_high=design.high,
-            y_low=counted.min(axis=0),
-            y_high=counted.max(axis=0),
-            is_vector=is_vector,
-        )
+        # All columns in one: worth the products between targets, unless they are many.
+        together = not is_sparse(X) and Y.shape[1] <= X.shape[1]
+        gram = _in_one_pass(X, Y, weights, is_vector) if together else _by_design(X, Y, weights, is_vector)
     _require_squares(gram, number)
     return gram
 
 
-def _times(A: Array, factor: float) -> Array:
-    A *= factor
-    return A
+def _in_one_pass(X: Any, Y: Array, weights: Array, is_vector: bool) -> Gram:
+    p = X.shape[1]
+    moments = Moments(p + Y.shape[1])
+    moments.add(X, Y, weights)
+    products = moments.products
+    return Gram(
+        n_samples=moments.n_samples,
+        total=moments.total,
+        x_means=moments.means[:p],
+        y_means=moments.means[p:],
+        x_products=np.ascontiguousarray(products[:p, :p]),
+        xy_products=np.ascontiguousarray(products[:p, p:]),
+        y_products=np.diag(products)[p:].copy(),
+        x_low=moments.low[:p],
+        x_high=moments.high[:p],
+        y_low=moments.low[p:],
+        y_high=moments.high[p:],
+        is_vector=is_vector,
+    )
+
+
+def _by_design(X: Any, Y: Array, weights: Array, is_vector: bool) -> Gram:
+    design = design_of(X, weights, centre=True)
+    targets, y_means = centred_targets(Y, design, centre=True)
+    counted = Y[weights > 0]
+    return Gram(
+        n_samples=len(counted),
+        total=design.total,
+        x_means=design.means,
+        y_means=y_means,
+        x_products=design.gram() * design.total,
+        xy_products=design.correlate(targets) * design.total,
+        y_products=np.sum(targets**2, axis=0),
+        x_low=design.low,
+        x_high=design.high,
+        y_low=counted.min(axis=0),
+        y_high=counted.max(axis=0),
+        is_vector=is_vector,
+    )
 
 
 def _require_squares(gram: Gram, number: int) -> None:
