@@ -78,6 +78,7 @@ class Tuner:
 
     def _search(self, k: int, misses: int, target: float, cap: float, bisect: bool = True) -> Answer:
         ends: int | None = None
+        leap = 1
         while ends is None or ends - misses > 1:
             run = self._run(k, target, cap)
             if run.error:
@@ -86,11 +87,13 @@ class Tuner:
                 break
             if run.capped or run.gap <= target:
                 ends = k
+                # A run that is cut off costs the whole cap and says little: look much looser soon.
+                leap = 2 * leap if run.capped else 1
             else:
                 misses = k
                 if ends is None and self._stalled(k):
                     return self._at(k, "stalled", run)
-            k = self._next(misses, ends, target)
+            k = self._next(misses, ends, target, leap)
         else:
             k, run = ends, self._run(ends, target, cap)
         if run.capped:
@@ -111,14 +114,14 @@ class Tuner:
         run = self._runs.get((k, length))
         return None if run is None or (run.capped and run.seconds < cap) else run
 
-    def _next(self, misses: int, ends: int | None, target: float) -> int:
-        """Bisect a bracket; lacking a lower end, take one step looser; lacking an upper end, take several tighter.
+    def _next(self, misses: int, ends: int | None, target: float, leap: int = 1) -> int:
+        """Bisect a bracket; lacking a lower end, `leap` steps looser; lacking an upper end, take several tighter.
 
         So many that the gap should almost meet the target if it shrank like the tolerance; or, where it does not
         shrink, as many as it has stood still: a working-set solver's gap falls in cliffs between long plateaus.
         """
         if ends is not None:
-            return ends - 1 if misses == NOWHERE else (misses + ends) // 2
+            return max(ends - leap, NOWHERE + 1) if misses == NOWHERE else (misses + ends) // 2
         runs = self._by_step()
         gap = runs[misses].gap
         expected = math.floor(2 * math.log10(min(gap / target, 1e5))) - 1
