@@ -65,7 +65,7 @@ class Data:
 class Estimator(BaseEstimator, ABC):
     """Data in, `Fit` out. Subclasses say which penalty, which loss, and how its strength is chosen."""
 
-    weights: Sequence[float] | Array | None = None
+    weights: Any = None
     fit_intercept: bool = True
     standardize: bool = False
     tol: float = 1e-6
@@ -184,9 +184,10 @@ class GroupSparse(Estimator):
     """Estimators that minimise a loss plus ``sum_j w_j (lam ||coef_:j|| + l2/2 ||coef_:j||^2)``."""
 
     l2: float = 0.0
+    groups: Sequence[int] | Array | None = None
 
     def _penalty(self, lam: float) -> Penalty:
-        return GroupSparsity(lam, self.weights, self.l2)
+        return GroupSparsity(lam, self.weights, self.l2, self.groups)
 
 
 @dataclass(eq=False, repr=False)

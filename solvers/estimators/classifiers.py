@@ -157,6 +157,9 @@ class GroupSparsityClassifier(Classifier, GroupSparse, AtOneStrength):
     l2 : float
         Strength of the ridge ``l2/2 sum_j w_j ||coef_:j||^2`` beside it, at least 0: it makes nearly collinear inputs share their
         coefficients. `solve` says more; `docs/penalty_strength.md` translates it to scikit-learn's ``l1_ratio``.
+    groups : array_like of int (n_features,), optional
+        The group of each input; the inputs of a group stay or go together, and ``weights`` are those of the groups by increasing
+        number, or "sqrt_size". One group per input where omitted.
     fit_intercept : bool
         Whether to fit an intercept; it is never penalised.
     standardize : bool
@@ -277,7 +280,7 @@ class GroupSparsityClassifierCV(Classifier, GroupSparse, AlongAPath):
         As in `GroupSparsityRegressorCV`.
     cv : int, splitter or iterable
         As in `GroupSparsityRegressorCV`; a number of folds means stratified ones where each sample has one label.
-    loss, weights, l2, fit_intercept, standardize, tol
+    loss, weights, l2, groups, fit_intercept, standardize, tol
         As in `GroupSparsityClassifier`.
     class_weight : dict from labels to weights, "balanced" or None
         As in `GroupSparsityClassifier`; computed once, from all the data, it counts in training and in the held-out loss, as a

@@ -62,6 +62,9 @@ class GroupSparsityRegressor(Regressor, GroupSparse, AtOneStrength):
     l2 : float
         Strength of the ridge ``l2/2 sum_j w_j ||coef_:j||^2`` beside it, at least 0: it makes nearly collinear inputs share their
         coefficients. `solve` says more; `docs/penalty_strength.md` translates it to scikit-learn's ``l1_ratio``.
+    groups : array_like of int (n_features,), optional
+        The group of each input; the inputs of a group stay or go together, and ``weights`` are those of the groups by increasing
+        number, or "sqrt_size". One group per input where omitted.
     fit_intercept : bool
         Whether to fit an intercept; it is never penalised.
     standardize : bool
@@ -191,7 +194,7 @@ class GroupSparsityRegressorCV(Regressor, GroupSparse, AlongAPath):
     n_jobs : int, optional
         Folds fitted at once, by joblib; in threads unless ``joblib.parallel_config`` says otherwise. The answer does not depend
         on it.
-    weights, l2, fit_intercept, standardize, tol
+    weights, l2, groups, fit_intercept, standardize, tol
         As in `GroupSparsityRegressor`.
     max_iter : int
         Largest number of rounds for each lam.

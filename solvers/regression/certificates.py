@@ -13,7 +13,6 @@ from solvers.regression.global_bound import Search
 from solvers.regression.penalties import GroupKernel, GroupSparsity, Penalty
 from solvers.regression.problem import Evaluation, Problem
 from solvers.regression.relaxation import dual_length
-from solvers.regression.rows import row_norms
 from solvers.regression.shrinknet import RegularizedShrinkNet, ShrinkNet
 from solvers.regression.squared_problem import SquaredProblem
 from solvers.regression.stationarity import block_distance
@@ -27,7 +26,7 @@ def group_certificate(problem: Problem, at: Evaluation, B: Array, kernel: GroupK
 
     ``kernel`` is canonical.
     """
-    upper = at.loss + kernel.total(row_norms(B))
+    upper = at.loss + kernel.total(kernel.norms(B))
     gap, s = at.gap(B, kernel)
     certificate = Certificate(
         kind=Kind.DUALITY_GAP,

@@ -226,6 +226,11 @@ class DegreesOfFreedom:
 def group_sparsity_of(penalty: Penalty) -> GroupSparsity:
     """The penalty whose Hessian counts, or the reason why degrees of freedom are not known."""
     reduced = penalty.reduced() if isinstance(penalty, ShrinkNet) else penalty
+    if isinstance(reduced, GroupSparsity) and reduced.groups is not None:
+        raise IncompatibleError(
+            "degrees of freedom are known for groups of one input, got GroupSparsity with groups=: choose lam by "
+            "cross-validation (GroupSparsityRegressorCV, GroupSparsityClassifierCV)"
+        )
     if isinstance(reduced, GroupSparsity):
         return reduced
     raise IncompatibleError(

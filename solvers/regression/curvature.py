@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from solvers.regression.newton import model_inverse, newton_direction, newton_direction_by_cg, newton_direction_by_targets
-from solvers.regression.penalties import GroupKernel, GroupSparsityKernel
+from solvers.regression.penalties import GroupKernel
 from solvers.regression.rows import row_norms
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -25,12 +25,18 @@ class Curvature(Protocol):
         """The same for some of the rows."""
         ...
 
+    def support(self, B: Array) -> Indices:
+        """The rows of ``B (k, n_targets)`` that belong to non-zero groups."""
+        ...
+
     def direction(self, Q: Array, W: Array, G: Array) -> Array | None:
         """Newton direction for the Gram matrix ``Q (k, k)`` and the loss's negative gradient ``G``; None where there is none."""
         ...
 
-    def direction_by_cg(self, A: Array, n: float, W: Array, G: Array) -> Array | None:
-        """About the same for the columns ``A (n_samples, k)``, without their Gram matrix."""
+    def direction_by_cg(
+        self, product: Callable[[Array], Array], curvatures: Array, W: Array, G: Array, most: int
+    ) -> tuple[Array, bool] | None:
+        """About the same from products ``Q V`` and the diagonal of Q, at most so many, and whether it is near enough."""
         ...
 
     def gradient(self, W: Array) -> Array:
@@ -63,85 +69,70 @@ class Curvature(Protocol):
 
 
 class GroupCurvature:
-    """``sum_j radius_j ||W_j||``."""
+    """Group sparsity: ``sum_g radius_g ||W_g|| + ridge_g / 2 ||W_g||^2``."""
 
-    def __init__(self, radii: Array) -> None:
-        self.radii = radii
+    def __init__(self, kernel: GroupKernel) -> None:
+        self.kernel, self.radii, self.ridge = kernel, kernel.radii, kernel.ridge
+        self.ridges = None if self.ridge is None else kernel.spread(self.ridge)
 
     def on(self, support: Indices) -> GroupCurvature:
-        return GroupCurvature(self.radii[support])
+        return GroupCurvature(self.kernel.on(support))
+
+    def support(self, B: Array) -> Indices:
+        return np.flatnonzero(self.kernel.spread(self.kernel.norms(B)))
 
     def direction(self, Q: Array, W: Array, G: Array) -> Array | None:
-        return newton_direction(Q, W, G, self.radii)
+        return newton_direction(Q, W, G, self.radii, ridges=self.ridge, groups=self.kernel)
 
-    def direction_by_cg(self, A: Array, n: float, W: Array, G: Array) -> Array | None:
-        return newton_direction_by_cg(A, n, W, G, self.radii)
+    def direction_by_cg(
+        self, product: Callable[[Array], Array], curvatures: Array, W: Array, G: Array, most: int
+    ) -> tuple[Array, bool] | None:
+        return newton_direction_by_cg(product, curvatures, W, G, self.radii, self.ridge, self.kernel, most=most)
 
     def gradient(self, W: Array) -> Array:
-        return (self.radii / row_norms(W))[:, np.newaxis] * W
+        gradient = self._slopes(W) * W
+        return gradient if self.ridges is None else gradient + self.ridges * W
 
     def hessian(self, W: Array) -> Callable[[Array], Array]:
-        return norm_hessian(self.radii / row_norms(W), W, 1.0)
+        d, U, kernel, ridges = self._slopes(W), W / self._lengths(W), self.kernel, self.ridges
+
+        def product(V: Array) -> Array:
+            image = d * (V - kernel.spread(kernel.sums(np.sum(U * V, axis=1))) * U)
+            return image if ridges is None else image + ridges * V
+
+        return product
 
     def model_inverse(self, Q: Array, W: Array) -> Callable[[Array], Array] | None:
-        norms = row_norms(W)
-        return model_inverse(Q, self.radii / norms, W / norms[:, np.newaxis])
+        ridged = Q if self.ridges is None else Q + np.diag(self.ridges[:, 0])
+        return model_inverse(ridged, self._slopes(W)[:, 0], W / self._lengths(W), self.kernel)
 
     def live(self, W: Array) -> Array | None:
         return None
 
     def change(self, W: Array, step: Array) -> float:
         """Sum of ``||w + d|| - ||w|| = <2w + d, d> / (||w + d|| + ||w||)``."""
-        growth = np.sum((2.0 * W + step) * step, axis=1) / (row_norms(W + step) + row_norms(W))
-        return float(np.sum(self.radii * growth))
+        kernel = self.kernel
+        squares = kernel.sums(np.sum((2.0 * W + step) * step, axis=1))
+        change = float(np.sum(self.radii * squares / (kernel.norms(W + step) + kernel.norms(W))))
+        return change if self.ridge is None else change + 0.5 * float(np.sum(self.ridge * squares))
 
     def crossings(self, W: Array, direction: Array) -> Array:
-        crossings = row_crossings(W, direction)
-        crossings[self.radii == 0] = np.inf
-        return crossings
+        kernel = self.kernel
+        towards, squares = kernel.sums(np.sum(W * direction, axis=1)), kernel.sums(np.sum(W * W, axis=1))
+        crossings = np.divide(-squares, towards, out=np.full_like(towards, np.inf), where=(towards < 0) & (self.radii > 0))
+        return kernel.spread(crossings)
 
     def excess(self, W: Array, G: Array) -> float:
-        residual = row_norms(G - self.gradient(W))
-        return float(np.max(np.divide(residual, self.radii, out=np.full_like(residual, np.inf), where=self.radii > 0)))
-
-
-class RidgedCurvature(GroupCurvature):
-    """``sum_j radius_j ||W_j|| + ridge_j / 2 ||W_j||^2``."""
-
-    def __init__(self, radii: Array, ridges: Array) -> None:
-        super().__init__(radii)
-        self.ridges = ridges
-
-    def on(self, support: Indices) -> RidgedCurvature:
-        return RidgedCurvature(self.radii[support], self.ridges[support])
-
-    def direction(self, Q: Array, W: Array, G: Array) -> Array | None:
-        return newton_direction(Q, W, G, self.radii, ridges=self.ridges)
-
-    def direction_by_cg(self, A: Array, n: float, W: Array, G: Array) -> Array | None:
-        return newton_direction_by_cg(A, n, W, G, self.radii, self.ridges)
-
-    def gradient(self, W: Array) -> Array:
-        return super().gradient(W) + self.ridges[:, np.newaxis] * W
-
-    def hessian(self, W: Array) -> Callable[[Array], Array]:
-        product = super().hessian(W)
-        return lambda V: product(V) + self.ridges[:, np.newaxis] * V
-
-    def model_inverse(self, Q: Array, W: Array) -> Callable[[Array], Array] | None:
-        return super().model_inverse(Q + np.diag(self.ridges), W)
-
-    def change(self, W: Array, step: Array) -> float:
-        return super().change(W, step) + 0.5 * float(np.sum(self.ridges[:, np.newaxis] * (2.0 * W + step) * step))
-
-    def excess(self, W: Array, G: Array) -> float:
-        residual, slopes = row_norms(G - self.gradient(W)), self.radii + self.ridges * row_norms(W)
+        residual, slopes = self.kernel.norms(G - self.gradient(W)), self.radii
+        if self.ridge is not None:
+            slopes = slopes + self.ridge * self.kernel.norms(W)
         return float(np.max(np.divide(residual, slopes, out=np.full_like(residual, np.inf), where=slopes > 0)))
 
+    def _lengths(self, W: Array) -> Array:
+        return self.kernel.spread(self.kernel.norms(W))
 
-def curvature_of(kernel: GroupKernel) -> GroupCurvature:
-    """Group sparsity's, with or without a ridge."""
-    return GroupCurvature(kernel.radii) if isinstance(kernel, GroupSparsityKernel) else RidgedCurvature(*kernel)
+    def _slopes(self, W: Array) -> Array:
+        return self.kernel.spread(self.radii) / self._lengths(W)
 
 
 class BridgeCurvature:
@@ -156,6 +147,9 @@ class BridgeCurvature:
 
     def on(self, support: Indices) -> BridgeCurvature:
         return BridgeCurvature(self.mu[support], self.p)
+
+    def support(self, B: Array) -> Indices:
+        return np.flatnonzero(B.any(axis=1))
 
     def direction(self, Q: Array, W: Array, G: Array) -> Array | None:
         with np.errstate(all="ignore"):
@@ -173,7 +167,9 @@ class BridgeCurvature:
         diagonal = np.nan_to_num(diagonal, nan=0.0, posinf=ceiling).clip(-ceiling, ceiling)
         return newton_direction_by_targets(Q, live, diagonal, np.sqrt(self.q * c / s) * v, G - c * v)
 
-    def direction_by_cg(self, A: Array, n: float, W: Array, G: Array) -> Array | None:
+    def direction_by_cg(
+        self, product: Callable[[Array], Array], curvatures: Array, W: Array, G: Array, most: int
+    ) -> tuple[Array, bool] | None:
         """None: supports beyond twice the number of samples are met on the way only, and sweeps reduce them."""
         return None
 

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from solvers._progress import Monitor
-from solvers.regression.curvature import Curvature, curvature_of
+from solvers.regression.curvature import Curvature, GroupCurvature
 from solvers.regression.penalties import GroupKernel
 from solvers.regression.polish import polish
 from solvers.regression.problem import Problem
-from solvers.regression.rows import row_norms
 from solvers.regression.states import GramState, State
 from solvers.regression.stationarity import block_distance, penalty_value
 
@@ -62,8 +61,8 @@ def minimise_group_sparsity(
     ----------
     state : State
         Start; holds the answer afterwards, also when a limit raises `Interrupted`.
-    kernel : GroupSparsityKernel or RidgedKernel
-        The radii ``lam w_j`` of the k groups, and their ridges.
+    kernel : GroupSparsityKernel, RidgedKernel or GroupedKernel
+        The radii ``lam w_g`` of the groups, their ridges and rows.
     tol : float
         Stop at a duality gap of ``tol * scale`` among these groups.
     scale : float
@@ -76,16 +75,16 @@ def minimise_group_sparsity(
     bool
         True at the tolerance; False where rounding forbids further progress.
     """
-    stall, curvature = Stall(scale), curvature_of(kernel)
+    stall, curvature = Stall(scale), GroupCurvature(kernel)
     if state.dear:
         polish(state, curvature)
     while True:
         gap, previous, objective = np.inf, np.inf, np.inf
         for _ in range(_BATCHES):
-            before = state.B.any(axis=1)
+            before = kernel.norms(state.B) > 0
             for _ in range(state.batch):
                 state.sweep(kernel)
-            norms = row_norms(state.B)
+            norms = kernel.norms(state.B)
             objective = state.loss + kernel.total(norms)
             previous, gap = gap, state.gap(kernel) / scale
             monitor.round(objective * objective_scale, gap, int(np.count_nonzero(norms)))

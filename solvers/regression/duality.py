@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from solvers.regression.penalties import GroupKernel, GroupSparsityKernel
-from solvers.regression.rows import row_norms
+from solvers.regression.groups import GroupedKernel
+from solvers.regression.penalties import GroupKernel, GroupSparsityKernel, RidgedKernel
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -20,9 +20,8 @@ class DualGap(NamedTuple):
     scale: float
 
 
-def dual_scale(gradient: Array, radii: Array) -> float:
-    """``s = min(1, min_j radius_j / ||g_j||)``: the largest factor that makes ``s P`` dual feasible."""
-    norms = row_norms(gradient)
+def dual_scale(norms: Array, radii: Array) -> float:
+    """``s = min(1, min_j radius_j / ||g_j||)``: the largest factor that makes ``s P`` dual feasible, from the ``||g_j||``."""
     live = norms > 0
     return float(np.min(radii[live] / norms[live], initial=1.0))
 
@@ -51,23 +50,23 @@ def group_gap(
     found : bool
         Whether P satisfies the constraints of intercept and unpenalised columns; else ``s = 0``.
     """
-    if isinstance(kernel, GroupSparsityKernel):
-        return _norm_gap(distance, gradient, B, kernel.radii, found)
-    pull = kernel.ridges[:, np.newaxis] * B
+    if isinstance(kernel, GroupSparsityKernel) or kernel.ridge is None:
+        return _norm_gap(distance, gradient, B, kernel, found)
+    pull = kernel.spread(kernel.ridges) * B
     ridge = 0.5 * float(np.sum(pull * B))
-    appended = _norm_gap(lambda s: distance(s) + (1.0 - s) ** 2 * ridge, gradient - pull, B, kernel.radii, found)
+    appended = _norm_gap(lambda s: distance(s) + (1.0 - s) ** 2 * ridge, gradient - pull, B, kernel, found)
     if not found:
         return appended
-    return min(appended, DualGap(distance(1.0) + conjugate_slack(gradient, B, kernel.radii, kernel.ridges), 1.0))
+    return min(appended, DualGap(distance(1.0) + conjugate_slack(gradient, B, kernel), 1.0))
 
 
-def _norm_gap(distance: Callable[[float], float], gradient: Array, B: Array, radii: Array, found: bool) -> DualGap:
-    s = dual_scale(gradient, radii) if found else 0.0
-    slack = radii * row_norms(B) - s * np.sum(B * gradient, axis=1)
+def _norm_gap(distance: Callable[[float], float], gradient: Array, B: Array, kernel: GroupKernel, found: bool) -> DualGap:
+    s = dual_scale(kernel.norms(gradient), kernel.radii) if found else 0.0
+    slack = kernel.radii * kernel.norms(B) - s * kernel.sums(np.sum(B * gradient, axis=1))
     return DualGap(distance(s) + float(np.sum(np.maximum(slack, 0.0))), s)
 
 
-def conjugate_slack(gradient: Array, B: Array, radii: Array, ridges: Array) -> float:
+def conjugate_slack(gradient: Array, B: Array, kernel: RidgedKernel | GroupedKernel) -> float:
     """``sum_j phi_j(B_j) + phi_j*(g_j) - <B_j, g_j>`` for ``phi_j(w) = radius_j ||w|| + ridge_j / 2 ||w||^2``.
 
     A column with ``||g_j|| > radius_j`` attains its conjugate at ``p_j = (||g_j|| - radius_j) / ridge_j u_j``, ``u_j = g_j /
@@ -75,13 +74,13 @@ def conjugate_slack(gradient: Array, B: Array, radii: Array, ridges: Array) -> f
     ``||B_j|| / 2`` times the squared distance of the directions of ``B_j`` and ``g_j``. For the others the conjugate is 0.
     Columns without a ridge must be unpenalised, with ``g_j = 0``.
     """
-    norms, lengths = row_norms(B), row_norms(gradient)
+    radii, ridges, norms, lengths = kernel.radii, kernel.ridges, kernel.norms(B), kernel.norms(gradient)
     pulled = lengths > radii
     safe_norms, safe_lengths, safe_ridges = (np.where(a > 0, a, 1.0) for a in (norms, lengths, ridges))
-    u = gradient / safe_lengths[:, np.newaxis]
-    apart = B / safe_norms[:, np.newaxis] - u
+    u = gradient / kernel.spread(safe_lengths)
+    apart = B / kernel.spread(safe_norms) - u
     with np.errstate(over="ignore"):
-        missing = B - ((lengths - radii) / safe_ridges)[:, np.newaxis] * u
-        bent = 0.5 * ridges * np.sum(missing**2, axis=1) + 0.5 * radii * norms * np.sum(apart**2, axis=1)
-    held = np.maximum(radii * norms - np.sum(B * gradient, axis=1), 0.0) + 0.5 * ridges * norms**2
+        missing = B - kernel.spread((lengths - radii) / safe_ridges) * u
+        bent = 0.5 * ridges * kernel.norms(missing) ** 2 + 0.5 * radii * norms * kernel.norms(apart) ** 2
+    held = np.maximum(radii * norms - kernel.sums(np.sum(B * gradient, axis=1)), 0.0) + 0.5 * ridges * norms**2
     return float(np.sum(np.where(pulled, bent, held)))

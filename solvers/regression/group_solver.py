@@ -15,7 +15,7 @@ from solvers.regression.penalties import GroupKernel, GroupSparsity
 from solvers.regression.problem import Evaluation, Problem
 from solvers.regression.squared_problem import SquaredEvaluation, SquaredProblem
 from solvers.regression.states import State
-from solvers.regression.working_set import FullGram, WorkingSets, prefers_full_gram, scores_of
+from solvers.regression.working_set import FullGram, WorkingSets, by_group, prefers_full_gram, scores_of
 from solvers.results import Certificate, Status
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -53,9 +53,12 @@ class GroupSparsitySolver(ABC, Generic[P]):
     def __init__(self, problem: P, penalty: GroupSparsity, n_lams: int = 1) -> None:
         self.problem = problem
         self.penalty = penalty
-        self.weights = penalty.with_lam(1.0).radii(problem.n_features)
-        self.free = np.flatnonzero(self.weights == 0)
-        self.penalised = np.flatnonzero(self.weights > 0)
+        self.labels = penalty.labels
+        self.unit = penalty.with_lam(1.0).kernel(problem.n_features)
+        self.free = np.flatnonzero(self.unit.free)
+        self.penalised = np.flatnonzero(~self.unit.free)
+        if self.labels is not None:
+            self.penalised = by_group(~self.unit.free, self.labels)
         self.within: Indices | None = None
         self.B = np.zeros((problem.n_features, problem.n_targets))
         self.at: Evaluation | None = None
@@ -101,7 +104,7 @@ class GroupSparsitySolver(ABC, Generic[P]):
         gradient = self.evaluate().gradient
         # A correlation that vanishes leaves rounding errors, which would otherwise span a path of meaningless values.
         gradient = self.problem.significant(gradient)
-        top = float(np.max(scores_of(gradient, self.weights), initial=0.0))
+        top = float(np.max(scores_of(gradient, self.unit), initial=0.0))
         return top * self.problem.x_scale * self.problem.y_scale
 
     lambda_zero = lambda_max
@@ -144,18 +147,17 @@ class GroupSparsitySolver(ABC, Generic[P]):
             if fruitless == _FRUITLESS:
                 self.start_from(best_B)
                 return Status.CONVERGED
+            # A set that all columns, or all violators, are in is worth minimising on at once.
+            complete = len(chosen) == seen or np.count_nonzero(~self.unit.free[chosen]) == len(self.penalised)
             seen = len(chosen)
-            complete = np.count_nonzero(self.weights[chosen]) == len(self.penalised)
             rough = 0.0 if complete or not self.evaluate().feasible else _ROUGH * certificate.gap
             inner_tol = max(_INNER_SHARE * tol, rough)
             self._minimise_on(chosen, kernel, inner_tol, monitor)
             chosen = self.columns.grow(chosen, self._scores(kernel))
 
     def _scores(self, kernel: GroupKernel) -> Array:
-        """`scores_of` at the present point; without a norm every column with a gradient is to be looked at."""
-        radii = np.where(kernel.free, 0.0, np.maximum(kernel.radii, np.finfo(float).tiny))
-        with np.errstate(over="ignore"):
-            return scores_of(self.evaluate().gradient, radii)
+        """`scores_of` at the present point."""
+        return scores_of(self.evaluate().gradient, kernel)
 
     def _minimise_on(self, chosen: Indices, kernel: GroupKernel, tol: float, monitor: Monitor) -> None:
         state, scale = self.state(chosen), self.problem.null_loss
@@ -178,9 +180,10 @@ class SquaredGroupSolver(GroupSparsitySolver[SquaredProblem]):
     @cached_property
     def columns(self) -> FullGram | WorkingSets:
         if prefers_full_gram(self.problem, self.n_lams):
-            return FullGram(self.problem, self.penalised, self.free, rough=True)
+            return FullGram(self.problem, self.penalised, self.free, rough=self.labels is None, labels=self.labels)
         space = self.problem.space(self.free)
-        return WorkingSets(self.problem, self.penalised, None if space is None else space.basis)
+        basis = None if space is None else space.basis
+        return WorkingSets(self.problem, self.penalised, basis, labels=self.labels)
 
     def evaluate(self) -> Evaluation:
         if self.at is None:

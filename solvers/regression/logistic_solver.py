@@ -26,7 +26,7 @@ class LogisticGroupSolver(GroupSparsitySolver[LogisticProblem]):
 
     @cached_property
     def columns(self) -> WorkingSets:
-        return WorkingSets(self.problem, self.penalised, None, self.free)
+        return WorkingSets(self.problem, self.penalised, None, self.free, labels=self.labels)
 
     def state(self, chosen: Indices) -> LogisticState:
         return _state(self.problem, self.columns, chosen, self.B, self.evaluate())
@@ -82,7 +82,8 @@ def _minimise_loss(solver: LogisticGroupSolver | LogisticBridgeSolver, within: I
 
 def _state(problem: LogisticProblem, columns: WorkingSets, chosen: Indices, B: Array, at: Evaluation) -> LogisticState:
     assert isinstance(at, LogisticEvaluation)
-    return LogisticState(problem, chosen, columns.matrix(chosen), columns.gram(chosen), B[chosen], at.shift)
+    Q = columns.gram(chosen)
+    return LogisticState(problem, chosen, columns.matrix(chosen), Q, B[chosen], at.shift, columns.spectrum(chosen, Q))
 
 
 _EXACT = 1e-14

@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from solvers._blas import matmul
+from solvers.regression.block_sweep import Spectrum
 from solvers.regression.curvature import Curvature
 from solvers.regression.duality import group_gap
 from solvers.regression.logistic_problem import LONGEST_STEP, LogisticProblem
 from solvers.regression.newton import conjugate_gradients
 from solvers.regression.penalties import GroupKernel
-from solvers.regression.states import sweep
+from solvers.regression.states import sweep_blocks
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Indices = np.ndarray[Any, np.dtype[np.intp]]
@@ -48,7 +49,17 @@ class LogisticState:
     polished = 0.1
     dear = True
 
-    def __init__(self, problem: LogisticProblem, chosen: Indices, A: Array, Q: Array, B: Array, intercept: Array) -> None:
+    def __init__(
+        self,
+        problem: LogisticProblem,
+        chosen: Indices,
+        A: Array,
+        Q: Array,
+        B: Array,
+        intercept: Array,
+        spectrum: Spectrum | None = None,
+    ) -> None:
+        self.spectrum = spectrum
         self.problem, self.link, self.chosen, self.A, self.Q = problem, problem.link, chosen, A, Q
         self.B, self.intercept = B, intercept
         self.n = problem.design.total
@@ -109,10 +120,11 @@ class LogisticState:
     def sweep(self, penalty: Any) -> int:
         while True:
             Q = self._scaled_gram()
+            spectrum = None if self.spectrum is None else self.spectrum._replace(values=self.c * self.spectrum.values)
             B, G = self.B.copy(), self.G.copy()
             moved = 0
             for _ in range(_MODEL_SWEEPS):
-                moved = sweep(Q, penalty, B, G)
+                moved = sweep_blocks(Q, spectrum, penalty, B, G)
                 if moved == 0:
                     break
             step = B - self.B
@@ -166,7 +178,7 @@ class LogisticState:
         shift = self.link.hessian(self.P, self._root * matmul(self.deficit[np.newaxis], self.intercept_inverse))
         rhs = masked(gap - matmul(A.T, shift))
         forcing = min(_LOOSEST_FORCING, curvature.excess(W, self.G[support]))
-        return unit * conjugate_gradients(operate, precondition, rhs, forcing, _CG_ITERATIONS)
+        return unit * conjugate_gradients(operate, precondition, rhs, forcing, _CG_ITERATIONS)[0]
 
     @property
     def _root(self) -> Array:

@@ -9,6 +9,9 @@ smooth. For a penalty ``sum_j phi_j(||w_j||)`` its Hessian is
 ``M = Q + diag(d)`` it is ``H = M (x) I - bend V diag(d) V'``, where the k columns of V are ``e_j (x) u_j``. The Woodbury identity
 leaves the k x k matrix ``diag(1 / (bend d)) - V' (M (x) I)^{-1} V``, in which the entries of the second term are
 ``(M^{-1})_ij <u_i, u_j>``: a Hadamard product. Exact steps cost O(k^3 + k^2 n_targets).
+
+For groups of several rows ``d`` is the same within a group, and a column of V holds the unit vector of a whole group: the entries
+are sums of that Hadamard product over blocks.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from solvers._blas import cholesky, cholesky_inverse, cholesky_solve, matmul, upper_matmul
-from solvers.regression.rows import row_norms
+from solvers.regression.rows import ROWS, Partition
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -34,11 +37,17 @@ _RIDGES_OF_CONCAVE = (0.0, 1e-3, 1e-2, 0.03, 0.1, 0.3, 1.0)
 
 _LOOSEST_FORCING = 0.1
 _FLAT = 1e-12
-_CG_ITERATIONS = 20
-"""Enough for a good direction; more would cost more than the sweeps they save."""
 
 
-def newton_direction(Q: Array, W: Array, G: Array, slopes: Array, bend: float = 1.0, ridges: Array | None = None) -> Array | None:
+def newton_direction(
+    Q: Array,
+    W: Array,
+    G: Array,
+    slopes: Array,
+    bend: float = 1.0,
+    ridges: Array | None = None,
+    groups: Partition = ROWS,
+) -> Array | None:
     """Solve ``H D = G - diag(d + ridges) W`` for the Newton direction ``D (k, n_targets)``.
 
     Everything is scaled by ``e^{-1/2}``, ``e = d + ridges``, from both sides, which makes ``M~ = I + diag(e^{-1/2}) Q
@@ -50,12 +59,14 @@ def newton_direction(Q: Array, W: Array, G: Array, slopes: Array, bend: float = 
         Gram matrix of the support.
     W, G : (k, n_targets)
         Non-zero groups and the negative gradient of the loss in them.
-    slopes : (k,)
+    slopes : (n_groups,)
         ``phi_j'(||w_j||) > 0``; for group norms ``lam w_j``.
     bend : float
         ``1 - phi_j'' / d_j``, common to all groups.
-    ridges : (k,) or None
+    ridges : (n_groups,) or None
         Curvatures ``>= 0`` of a ridge that H has on its diagonal; where it is positive ``phi_j'`` may be 0.
+    groups : Partition
+        The rows of each group, each row one unless told otherwise.
 
     Returns
     -------
@@ -63,13 +74,13 @@ def newton_direction(Q: Array, W: Array, G: Array, slopes: Array, bend: float = 
         None where rounding leaves no positive definite model. Where H is singular (duplicate columns) or indefinite (a concave
         penalty) the smallest of some ridges on C picks a descent direction.
     """
-    norms = row_norms(W)
-    U = V = W / norms[:, np.newaxis]
-    stiffness, gap = slopes, G - slopes[:, np.newaxis] * U
+    norms = groups.norms(W)
+    U = V = W / groups.spread(norms)
+    stiffness, gap = slopes, G - groups.spread(slopes) * U
     if ridges is not None:
-        stiffness, gap = slopes + ridges * norms, gap - ridges[:, np.newaxis] * W
-        V = np.sqrt(slopes / stiffness)[:, np.newaxis] * U
-    scale = np.sqrt(norms / stiffness)[:, np.newaxis]
+        stiffness, gap = slopes + ridges * norms, gap - groups.spread(ridges) * W
+        V = groups.spread(np.sqrt(slopes / stiffness)) * U
+    scale = groups.spread(np.sqrt(norms / stiffness))
     M = Q * scale
     M *= scale.T
     M.flat[:: len(M) + 1] += 1.0
@@ -81,10 +92,10 @@ def newton_direction(Q: Array, W: Array, G: Array, slopes: Array, bend: float = 
     coupling = matmul(V, V.T)
     coupling *= inverse
     np.negative(coupling, out=coupling)
-    correction = _solve_capacitance(coupling, np.sum(V * base, axis=1), 1.0 / bend)
+    correction = _solve_capacitance(groups.block_sums(coupling), groups.sums(np.sum(V * base, axis=1)), 1.0 / bend)
     if correction is None:
         return None
-    return scale * (base + upper_matmul(inverse, correction[:, np.newaxis] * V))
+    return scale * (base + upper_matmul(inverse, groups.spread(correction) * V))
 
 
 def _solve_capacitance(coupling: Array, rhs: Array, diagonal: float = 1.0) -> Array | None:
@@ -155,7 +166,7 @@ def _ridged(Q: Array, live: Array, diagonal: Array, V: Array, rhs: Array) -> Arr
     return base
 
 
-def model_inverse(Q: Array, slopes: Array, U: Array) -> Callable[[Array], Array] | None:
+def model_inverse(Q: Array, slopes: Array, U: Array, groups: Partition = ROWS) -> Callable[[Array], Array] | None:
     """The inverse of ``H = Q (x) I + blockdiag( d_j (I - u_j u_j') )`` as a function of the right-hand side ``(k, n_targets)``.
 
     The identities of the module's docstring, scaled to a unit diagonal, for rows with ``d_j = 0`` too.
@@ -167,7 +178,9 @@ def model_inverse(Q: Array, slopes: Array, U: Array) -> Callable[[Array], Array]
     slopes : (k,)
         ``d_j >= 0``.
     U : (k, n_targets)
-        Unit rows, or zero rows for blocks ``d_j I``.
+        Unit groups, or zero rows for blocks ``d_j I``.
+    groups : Partition
+        The rows of each group; ``d_j`` is given for each row, the same within a group.
     """
     curvatures = np.diag(Q) + slopes
     scale = np.divide(1.0, np.sqrt(curvatures), out=np.zeros_like(curvatures), where=curvatures > 0)[:, np.newaxis]
@@ -182,54 +195,67 @@ def model_inverse(Q: Array, slopes: Array, U: Array) -> Callable[[Array], Array]
     coupling = matmul(V, V.T)
     coupling *= inverse
     np.negative(coupling, out=coupling)
-    capacitance = _factor_capacitance(coupling, 1.0)
+    capacitance = _factor_capacitance(groups.block_sums(coupling), 1.0)
     if capacitance is None:
         return None
 
     def apply(rhs: Array) -> Array:
         base = upper_matmul(inverse, scale * rhs)
-        correction = cholesky_solve(capacitance, np.sum(V * base, axis=1))
-        return scale * (base + upper_matmul(inverse, correction[:, np.newaxis] * V))
+        correction = cholesky_solve(capacitance, groups.sums(np.sum(V * base, axis=1)))
+        return scale * (base + upper_matmul(inverse, groups.spread(correction) * V))
 
     return apply
 
 
-def newton_direction_by_cg(A: Array, n: float, W: Array, G: Array, radii: Array, ridges: Array | None = None) -> Array:
-    """About the direction of `newton_direction`, for more columns than samples and without a k x k matrix.
+def newton_direction_by_cg(
+    product: Callable[[Array], Array],
+    curvatures: Array,
+    W: Array,
+    G: Array,
+    radii: Array,
+    ridges: Array | None = None,
+    groups: Partition = ROWS,
+    *,
+    most: int,
+) -> tuple[Array, bool]:
+    """About the direction of `newton_direction`, without a factorisation, and whether it is as near as asked for.
 
-    Conjugate gradients on ``H~ = A~'A~/n (x) I + blockdiag(I - b_j u_j u_j')``, ``A~ = A diag(e^{-1/2})``, ``e = d + ridges``,
-    ``b = d / e``, preconditioned by the blocks on its diagonal: with ``c_j = ||a~_j||^2 / n`` these are ``c_j + 1 - b_j`` along
-    ``u_j``, where the norm has no curvature, and ``1 + c_j`` across. O(n_samples k n_targets) per iteration. The relative
-    residual asked for falls with the distance from stationarity, so that Newton's method converges faster than linearly.
+    Conjugate gradients on ``H~ = e^{-1/2} Q e^{-1/2} (x) I + blockdiag(I - b_j u_j u_j')``, ``e = d + ridges``, ``b = d / e``,
+    preconditioned by the same with the diagonal of Q in its place: blocks ``D - b u u'``, inverted by the formula of Sherman and
+    Morrison. The relative residual asked for falls with the distance from stationarity, so that Newton's method converges faster
+    than linearly; after ``most`` iterations the direction is taken as it is.
 
     Parameters
     ----------
-    A : (n_samples, k)
-        Effective columns of the support, none of them zero; ``Q = A'A / n``.
-    n : float
-        Sum of the sample weights.
-    W, G, radii, ridges
-        As in `newton_direction`.
+    product : callable
+        ``V -> Q V`` for ``V (k, n_targets)``.
+    curvatures : (k,)
+        The diagonal of Q, all positive.
+    W, G, radii, ridges, groups
+        As in `newton_direction`; ``radii`` are its slopes.
     """
-    norms = row_norms(W)
-    U = W / norms[:, np.newaxis]
+    norms = groups.norms(W)
+    U = W / groups.spread(norms)
     ridge = np.zeros_like(norms) if ridges is None else ridges
     stiffness = radii + ridge * norms
-    scale, share = np.sqrt(norms / stiffness)[:, np.newaxis], (radii / stiffness)[:, np.newaxis]
-    columns = A * scale.T
-    curvatures = (np.sum(columns * columns, axis=0) / n)[:, np.newaxis]
-    along = curvatures + (ridge * norms / stiffness)[:, np.newaxis]
-    gap = G - radii[:, np.newaxis] * U - ridge[:, np.newaxis] * W
+    scale, share = groups.spread(np.sqrt(norms / stiffness)), groups.spread(radii / stiffness)
+    diagonal = 1.0 + curvatures[:, np.newaxis] * scale**2
+    along = 1.0 - share * groups.spread(groups.sums(np.sum(U * U / diagonal, axis=1)))
+    gap = G - groups.spread(radii) * U - groups.spread(ridge) * W
+
+    def radial(V: Array) -> Array:
+        return share * groups.spread(groups.sums(np.sum(U * V, axis=1))) * U
 
     def hessian(V: Array) -> Array:
-        return matmul(columns.T, matmul(columns, V)) / n + V - np.sum(U * V, axis=1)[:, np.newaxis] * (share * U)
+        return scale * product(scale * V) + V - radial(V)
 
     def precondition(V: Array) -> Array:
-        radial = share * np.sum(U * V, axis=1)[:, np.newaxis] / along
-        return (V + radial * U) / (1.0 + curvatures)
+        across = V / diagonal
+        return across + radial(across) / along / diagonal
 
-    forcing = min(_LOOSEST_FORCING, float(np.max(row_norms(gap) / stiffness)))
-    return scale * conjugate_gradients(hessian, precondition, scale * gap, forcing)
+    forcing = min(_LOOSEST_FORCING, float(np.max(groups.norms(gap) / stiffness)))
+    direction, found = conjugate_gradients(hessian, precondition, scale * gap, forcing, most)
+    return scale * direction, found
 
 
 def conjugate_gradients(
@@ -237,9 +263,12 @@ def conjugate_gradients(
     precondition: Callable[[Array], Array],
     rhs: Array,
     forcing: float,
-    most: int = _CG_ITERATIONS,
-) -> Array:
-    """Solve ``operator(x) = rhs`` until the preconditioned residual has shrunk by ``forcing``; every iterate is a descent."""
+    most: int,
+) -> tuple[Array, bool]:
+    """Solve ``operator(x) = rhs`` until the preconditioned residual has shrunk by ``forcing``; every iterate is a descent.
+
+    Returns the last iterate and whether it did; along flat directions and downhill ones it counts as done.
+    """
     x, r = np.zeros_like(rhs), rhs.copy()
     z = precondition(r)
     p, rz = z, float(np.sum(r * z))
@@ -250,14 +279,14 @@ def conjugate_gradients(
         # Along a flat direction the objective falls until a group reaches zero: the line search finds where, given a long step.
         size = float(np.sum(p * p))
         if curvature < -_FLAT * size:
-            return x if x.any() else p
+            return (x if x.any() else p), True
         if curvature <= _FLAT * size:
-            return p / _FLAT
+            return p / _FLAT, True
         x = x + rz / curvature * p
         r = r - rz / curvature * image
         z = precondition(r)
         rz, previous = float(np.sum(r * z)), rz
         if rz <= goal:
-            break
+            return x, True
         p = z + rz / previous * p
-    return x
+    return x, False

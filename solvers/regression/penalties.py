@@ -33,6 +33,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -40,6 +41,8 @@ import numpy as np
 from solvers._arrays import as_number, as_numbers, as_vector
 from solvers._compile import implements, operation
 from solvers.errors import InputError
+from solvers.regression.groups import GroupedKernel
+from solvers.regression.rows import Rows
 from solvers.results import saveable, shorten
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -99,9 +102,17 @@ class GroupSparsityKernel(NamedTuple):
         """Which columns are unpenalised."""
         return self.radii == 0
 
+    @property
+    def ridge(self) -> None:
+        """None: there is none."""
+        return None
+
     def total(self, norms: Array) -> float:
         """The penalty of columns of these lengths."""
         return float(np.sum(self.radii * norms))
+
+    sums, norms = staticmethod(Rows.sums), staticmethod(Rows.norms)
+    spread, block_sums = staticmethod(Rows.spread), staticmethod(Rows.block_sums)
 
 
 class RidgedKernel(NamedTuple):
@@ -119,12 +130,20 @@ class RidgedKernel(NamedTuple):
         """Which columns are unpenalised."""
         return (self.radii == 0) & (self.ridges == 0)
 
+    @property
+    def ridge(self) -> Array:
+        """The ridges."""
+        return self.ridges
+
     def total(self, norms: Array) -> float:
         """The penalty of columns of these lengths."""
         return float(np.sum(self.radii * norms) + 0.5 * np.sum(self.ridges * norms**2))
 
+    sums, norms = staticmethod(Rows.sums), staticmethod(Rows.norms)
+    spread, block_sums = staticmethod(Rows.spread), staticmethod(Rows.block_sums)
 
-GroupKernel = GroupSparsityKernel | RidgedKernel
+
+GroupKernel = GroupSparsityKernel | RidgedKernel | GroupedKernel
 
 
 @saveable
@@ -141,20 +160,25 @@ class GroupSparsity(Penalty):
     lam : float
         Strength, at least 0, in units of the loss per unit of ``coef``. The draft's lambda belongs to a loss that is a mean over
         samples and outputs: ``lam = draft_lam * n_targets / 2``.
-    weights : array_like (n_features,) or None
-        Non-negative weight ``w_j`` of each group; 0 leaves a group unpenalised; None for all one.
+    weights : array_like (n_groups,), "sqrt_size" or None
+        Non-negative weight ``w_j`` of each group, by increasing label where ``groups`` are given; 0 leaves a group unpenalised;
+        None for all one; "sqrt_size" for the square root of the number of inputs in the group.
     l2 : float
         Strength of the ridge, at least 0, in units of the loss per squared unit of ``coef``. With ``lam = 0`` it is ridge
         regression, whose gaps hold rounding errors of the gradient squared over ``l2``: write 0 for a vanishing one.
+    groups : array_like of int (n_features,) or None
+        The group of each input: equal numbers, one group. The penalty is then ``sum_g w_g (lam ||A_:g||_F + l2/2 ||A_:g||_F^2)``
+        over the columns of a group together, which stay or go as one. None for one group per input.
 
     Raises
     ------
     InputError
-        If ``lam``, ``l2`` or a weight is negative or not finite.
+        If ``lam``, ``l2`` or a weight is negative or not finite; if ``groups`` are no integers, or their number is not that of
+        the weights.
 
     References
     ----------
-    ShrinkNets draft, eq. (6) and (8).
+    ShrinkNets draft, eq. (5), (6) and (8).
 
     Examples
     --------
@@ -163,49 +187,74 @@ class GroupSparsity(Penalty):
     2.5
     >>> GroupSparsity(0.5, l2=0.2).value(np.array([[3.0, 0.0], [4.0, 0.0]]))
     5.0
+    >>> GroupSparsity(0.5, groups=[0, 0, 1], weights="sqrt_size").value(np.array([[3.0, 4.0, 0.0]])) / 2**0.5
+    2.5
     """
 
     lam: float
-    weights: Sequence[float] | Array | None = None
+    weights: Sequence[float] | Array | str | None = None
     l2: float = 0.0
+    groups: Sequence[int] | Array | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lam", as_number(self.lam, "lam", advice="lam=0 means unpenalised"))
         object.__setattr__(self, "l2", as_number(self.l2, "l2", advice="l2=0 means no ridge"))
-        object.__setattr__(self, "weights", as_weights(self.weights))
+        groups = None if self.groups is None else as_labels(self.groups)
+        object.__setattr__(self, "groups", groups)
+        object.__setattr__(self, "weights", as_group_weights(self.weights, groups))
+
+    @cached_property
+    def labels(self) -> Indices | None:
+        """The group of each input, numbered from 0 by increasing ``groups``; None for one group per input."""
+        return None if self.groups is None else np.unique(self.groups, return_inverse=True)[1]
 
     def radii(self, n_features: int) -> Array:
-        """``lam w_j`` for each of ``n_features`` groups."""
-        return column_strengths(self.lam, self.weights, n_features)
+        """``lam w_g`` for each group of ``n_features`` inputs."""
+        return column_strengths(self.lam, self.weights, self.n_groups(n_features))
 
     def ridges(self, n_features: int) -> Array:
-        """``l2 w_j`` for each of ``n_features`` groups."""
-        return column_strengths(self.l2, self.weights, n_features)
+        """``l2 w_g`` for each group of ``n_features`` inputs."""
+        return column_strengths(self.l2, self.weights, self.n_groups(n_features))
+
+    def n_groups(self, n_features: int) -> int:
+        """How many groups ``n_features`` inputs have; raises unless the groups are for so many."""
+        if self.labels is None:
+            return n_features
+        if len(self.labels) != n_features:
+            raise InputError(
+                f"groups must name the group of each column of X: expected ({n_features},), got ({len(self.labels)},)"
+            )
+        return int(self.labels.max()) + 1
 
     def kernel(self, n_features: int) -> GroupKernel:
+        if self.labels is not None:
+            return GroupedKernel(self.radii(n_features), self.ridges(n_features), self.labels)
         if self.l2 == 0:
             return GroupSparsityKernel(self.radii(n_features))
         return RidgedKernel(self.radii(n_features), self.ridges(n_features))
 
     def value(self, coef: Array) -> float:
         coef = _as_coef(coef)
-        return self.kernel(coef.shape[1]).total(column_norms(coef))
+        norms, kernel = column_norms(coef), self.kernel(coef.shape[1])
+        largest = float(np.max(norms, initial=0.0)) or 1.0
+        return kernel.total(largest * kernel.norms(norms[:, np.newaxis] / largest))
 
     def __repr__(self) -> str:
         weights = "" if self.weights is None else f", weights={shorten(self.weights)}"
         l2 = "" if self.l2 == 0 else f", l2={self.l2!r}"
-        return f"GroupSparsity(lam={self.lam!r}{weights}{l2})"
+        groups = "" if self.groups is None else f", groups={shorten(self.groups)}"
+        return f"GroupSparsity(lam={self.lam!r}{weights}{l2}{groups})"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, GroupSparsity):
             return NotImplemented
-        same_weights = (self.weights is None) == (other.weights is None)
-        if same_weights and self.weights is not None and other.weights is not None:
-            same_weights = np.array_equal(self.weights, other.weights)
-        return (self.lam, self.l2) == (other.lam, other.l2) and bool(same_weights)
+        pairs: Any = ((self.weights, other.weights), (self.groups, other.groups))
+        return (self.lam, self.l2) == (other.lam, other.l2) and all(
+            (a is None) == (b is None) and np.array_equal(a, b) for a, b in pairs
+        )
 
     def __hash__(self) -> int:
-        return hash((self.lam, self.l2, None if self.weights is None else tuple(self.weights)))
+        return hash((self.lam, self.l2, *(None if a is None else tuple(a) for a in (self.weights, self.groups))))
 
 
 def _as_coef(coef: Any) -> Array:
@@ -224,7 +273,32 @@ def as_weights(weights: Sequence[float] | Array | None) -> Array | None:
     return weights
 
 
-def column_strengths(lam: float, weights: Sequence[float] | Array | None, n_features: int) -> Array:
+def as_labels(groups: Any) -> Indices:
+    """A penalty's groups, checked, as an array of its own that nobody can change."""
+    labels = np.array(groups)
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or len(labels) == 0:
+        raise InputError(
+            f"groups must be integers of shape (n_features,), the group of each input, got shape {labels.shape} and dtype "
+            f"{labels.dtype}: write groups=np.repeat(np.arange(n_groups), size), or np.unique(names, return_inverse=True)[1]"
+        )
+    labels = labels.astype(np.intp)
+    labels.flags.writeable = False
+    return labels
+
+
+def as_group_weights(weights: Any, groups: Indices | None) -> Array | None:
+    """`as_weights` of groups of inputs, by increasing label; "sqrt_size" means the square roots of their sizes."""
+    if isinstance(weights, str):
+        if weights != "sqrt_size":
+            raise InputError(f"weights must be numbers, 'sqrt_size' or None, got {weights!r}")
+        return None if groups is None else as_weights(np.sqrt(np.unique(groups, return_counts=True)[1]))
+    weights = as_weights(weights)
+    if weights is not None and groups is not None and len(weights) != len(np.unique(groups)):
+        raise InputError(f"weights must have one entry per group: expected ({len(np.unique(groups))},), got ({len(weights)},)")
+    return weights
+
+
+def column_strengths(lam: float, weights: Any, n_features: int) -> Array:
     """``lam w_j`` for each of ``n_features`` columns."""
     if weights is None:
         return np.full(n_features, lam)

@@ -18,7 +18,7 @@ _HALVINGS = 20
 def polish(state: State, curvature: Curvature) -> None:
     """Up to ``state.polish_steps`` safeguarded Newton steps on the support of ``state.B``."""
     for _ in range(state.polish_steps):
-        support = np.flatnonzero(state.B.any(axis=1))
+        support = curvature.support(state.B)
         if len(support) == 0 or not _newton_step(state, support, curvature.on(support)):
             return
 

@@ -19,6 +19,7 @@ from solvers._blas import matmul
 from solvers.errors import IncompatibleError, InputError
 from solvers.regression.design import NEGLIGIBLE, DenseDesign, Design, ScaledDesign
 from solvers.regression.duality import DualGap
+from solvers.regression.groups import GroupedKernel
 from solvers.regression.penalties import GroupKernel, GroupSparsity, GroupSparsityKernel, RidgedKernel
 from solvers.regression.rows import row_norms
 from solvers.regression.shrinknet import RegularizedShrinkNet
@@ -181,11 +182,13 @@ class Problem(ABC):
         """The penalty in canonical units."""
         radii = self.canonical_lam(penalty.radii(self.n_features))
         if penalty.l2 == 0:
-            return GroupSparsityKernel(radii)
+            ridges = np.zeros_like(radii)
+            return GroupSparsityKernel(radii) if penalty.labels is None else GroupedKernel(radii, ridges, penalty.labels)
         # What underflows stays positive: without a ridge a column would count as unpenalised, or have no conjugate.
         ridges = np.clip(penalty.ridges(self.n_features) / self.x_scale / self.x_scale, 1.0 / _LARGE, _LARGE)
         weights = penalty.with_lam(1.0).radii(self.n_features)
-        return RidgedKernel(radii, np.where(weights > 0, ridges, 0.0))
+        ridges = np.where(weights > 0, ridges, 0.0)
+        return RidgedKernel(radii, ridges) if penalty.labels is None else GroupedKernel(radii, ridges, penalty.labels)
 
     def canonical_mu(self, penalty: RegularizedShrinkNet) -> Array:
         """Strengths of the penalty ``mu_j ||B_j||_p^q`` in canonical units; bounded like `canonical_lam`."""

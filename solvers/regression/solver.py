@@ -163,7 +163,9 @@ def solve(
     monitor = Monitor(max_iter=max_iter, time_limit=time_limit, callback=callback, verbose=verbose)
     options = Options(fit_intercept, sample_weight, standardize, rescale=isinstance(penalty, KNOWN_PENALTIES))
     problem = build_problem(X, Y, loss, options)
-    require_operations(penalty.kernel(problem.n_features), value, prox, subdiff_distance)
+    kernel = penalty.kernel(problem.n_features)
+    if not isinstance(penalty, KNOWN_PENALTIES):
+        require_operations(kernel, value, prox, subdiff_distance)
     B = problem.from_coef(_as_init(init, problem))
     with monitor.defer_interrupts():
         if not isinstance(penalty, KNOWN_PENALTIES):

@@ -14,8 +14,10 @@ import numpy as np
 
 from solvers._blas import matmul
 from solvers._compile import kernel
+from solvers.regression.block_sweep import Spectrum, sweep_groups
 from solvers.regression.curvature import Curvature
 from solvers.regression.duality import group_gap
+from solvers.regression.groups import GroupedKernel
 from solvers.regression.penalties import GroupKernel, prox
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -91,6 +93,14 @@ def sweep_samples(columns: Array, curvatures: Array, n: float, penalty: Any, B: 
     return moved
 
 
+def sweep_blocks(Q: Array, spectrum: Spectrum | None, penalty: Any, B: Array, G: Array) -> int:
+    """`sweep`, or `sweep_groups` where blocks of Q are groups."""
+    if not isinstance(penalty, GroupedKernel):
+        return sweep(Q, penalty, B, G)
+    assert spectrum is not None
+    return sweep_groups(Q, *spectrum, penalty, B, G)
+
+
 class State(Protocol):
     """Where a minimisation stands: what sweeps and Newton steps need of the loss."""
 
@@ -153,8 +163,21 @@ def squared_gap(state: State, kernel: GroupKernel) -> float:
     return group_gap(lambda s: (1.0 - s) ** 2 * loss, state.G, state.B, kernel).gap
 
 
+_DIRECT = 1500
+"""Columns beyond which a factorisation costs so much that conjugate gradients are tried first."""
+
+_COLUMNS_PER_PRODUCT = 40
+"""So many products with Q cost half as much as its factorisation, for each that number of columns."""
+
+_INEXACT = 20
+"""Iterations on the residual: enough for a good direction, more would cost more than the sweeps they save."""
+
+
 class GramState:
-    """`State` over a Gram matrix ``Q (k, k)``, from a point ``B`` with negative gradient ``G`` and ``loss``."""
+    """`State` over a Gram matrix ``Q (k, k)``, from a point ``B`` with negative gradient ``G`` and ``loss``.
+
+    For groups of several columns with the ``spectrum`` of their blocks in Q.
+    """
 
     # While many superfluous groups are in the support, sweeps remove them at a lower price than Newton steps.
     batch = 2
@@ -163,8 +186,8 @@ class GramState:
     polished = 1e-2
     dear = False
 
-    def __init__(self, Q: Array, B: Array, G: Array, loss: float) -> None:
-        self.Q, self.B, self.G, self.loss = Q, B, G, loss
+    def __init__(self, Q: Array, B: Array, G: Array, loss: float, spectrum: Spectrum | None = None) -> None:
+        self.Q, self.B, self.G, self.loss, self.spectrum = Q, B, G, loss, spectrum
         self.curvatures = np.diag(Q).copy()
         self._support, self._rows = np.arange(len(Q)), Q
 
@@ -173,7 +196,7 @@ class GramState:
 
     def sweep(self, penalty: Any) -> int:
         before, gradient = self.B.copy(), self.G.copy()
-        moved = sweep(self.Q, penalty, self.B, self.G)
+        moved = sweep_blocks(self.Q, self.spectrum, penalty, self.B, self.G)
         # <step, Q step> = <step, G_before - G_after>: no product with Q is needed.
         step = self.B - before
         self.loss = max(0.0, self.loss - 0.5 * float(np.sum(step * (gradient + self.G))))
@@ -182,7 +205,13 @@ class GramState:
     def newton_direction(self, support: Indices, curvature: Curvature) -> Array | None:
         rows = self._rows_of(support)
         square = rows if len(support) == len(self.Q) else rows[:, support]
-        return curvature.direction(square, self.B[support], self.G[support])
+        W, G = self.B[support], self.G[support]
+        if len(support) > _DIRECT:
+            most = len(support) // _COLUMNS_PER_PRODUCT
+            found = curvature.direction_by_cg(lambda V: matmul(square, V), self.curvatures[support], W, G, most)
+            if found is not None and found[1]:
+                return found[0]
+        return curvature.direction(square, W, G)
 
     def image(self, support: Indices, step: Array) -> Array:
         return matmul(self._rows_of(support).T, step)
@@ -235,7 +264,9 @@ class SampleState:
         return sweep_samples(self.A.T, self.curvatures, self.n, penalty, self.B, self.R)
 
     def newton_direction(self, support: Indices, curvature: Curvature) -> Array | None:
-        return curvature.direction_by_cg(self._columns(support), self.n, self.B[support], self.G[support])
+        A, W, G = self._columns(support), self.B[support], self.G[support]
+        found = curvature.direction_by_cg(lambda V: matmul(A.T, matmul(A, V)) / self.n, self.curvatures[support], W, G, _INEXACT)
+        return None if found is None else found[0]
 
     def image(self, support: Indices, step: Array) -> Array:
         return matmul(self._columns(support), step)

@@ -23,6 +23,7 @@ FREE = ("tests/properties/test_free_shrinknet.py",)
 LABELS = ("tests/unit/test_links.py", "tests/properties/test_logistic.py")
 CHOICE = ("tests/properties/test_criteria.py", "tests/properties/test_relaxed.py")
 RIDGE = ("tests/unit/test_kernels.py", "tests/properties/test_ridge.py")
+GROUPS = ("tests/unit/test_groups.py", "tests/properties/test_groups.py")
 DIVE = re.compile(r"^_DIVE_WORK = .*$", re.MULTILINE)
 
 
@@ -44,7 +45,7 @@ MUTANTS = [
     ),
     Mutant("loss out of step with the coefficients", "states.py", "self.loss - 0.5 * float(", "self.loss - float("),
     Mutant("residual updated with the wrong sign", "states.py", "R[i, t] -= x * z[t]", "R[i, t] += x * z[t]"),
-    Mutant("conjugate gradients without the curvature of the norms", "newton.py", "/ n + V - np.sum(U * V", "/ n - np.sum(U * V"),
+    Mutant("conjugate gradients without the curvature of the norms", "newton.py", "+ V - radial(V)", "- radial(V)"),
     Mutant("line search accepts any step", "polish.py", "curvature.change(W, step) <= 0.0", "curvature.change(W, step) <= 1e9"),
     Mutant("soft threshold without the step", "penalties.py", "radius = step * penalty.radii[j]", "radius = penalty.radii[j]"),
     Mutant("soft threshold shifted", "penalties.py", "if norm <= radius:", "if norm <= 1.5 * radius:"),
@@ -57,7 +58,7 @@ MUTANTS = [
     Mutant(
         "group weights forgotten",
         "penalties.py",
-        "column_strengths(self.lam, self.weights, n_features)",
+        "column_strengths(self.lam, self.weights, self.n_groups(n_features))",
         "column_strengths(self.lam, None, n_features)",
     ),
     Mutant(
@@ -80,8 +81,8 @@ MUTANTS = [
     Mutant(
         "gap with the unscaled inner product",
         "duality.py",
-        "radii * row_norms(B) - s * np.sum",
-        "radii * row_norms(B) - np.sum",
+        "kernel.norms(B) - s * kernel.sums",
+        "kernel.norms(B) - kernel.sums",
     ),
     Mutant("lower bound above the upper", "certificates.py", "lower=(upper - gap)", "lower=(upper + gap)"),
     Mutant(
@@ -103,8 +104,8 @@ MUTANTS = [
     Mutant(
         "working set never grows",
         "working_set.py",
-        "return _with_best(chosen, scores, 1.0,",
-        "return _with_best(chosen, scores, 1e9,",
+        "_with_best(chosen, scores, 1.0,",
+        "_with_best(chosen, scores, 1e9,",
     ),
     Mutant(
         "lambda_max from the mean, not the maximum",
@@ -180,13 +181,13 @@ MUTANTS = [
         LABELS,
     ),
     Mutant("certain outcomes the wrong way", "logistic_problem.py", "np.inf, -np.inf)", "-np.inf, np.inf)", LABELS),
-    Mutant("gap without the ridge", "duality.py", "bent = 0.5 * ridges * np.sum(missing**2, axis=1) + ", "bent = ", RIDGE),
+    Mutant("gap without the ridge", "duality.py", "bent = 0.5 * ridges * kernel.norms(missing) ** 2 + ", "bent = ", RIDGE),
     Mutant("gap without the appended rows", "duality.py", "distance(s) + (1.0 - s) ** 2 * ridge, ", "distance(s), ", RIDGE),
     Mutant("gradient of the ridge with the wrong sign", "duality.py", "ridge, gradient - pull", "ridge, gradient + pull", RIDGE),
     Mutant(
         "ridge not scaled by the weights",
         "penalties.py",
-        "column_strengths(self.l2, self.weights, n_features)",
+        "column_strengths(self.l2, self.weights, self.n_groups(n_features))",
         "column_strengths(self.l2, None, n_features)",
         RIDGE,
     ),
@@ -197,8 +198,39 @@ MUTANTS = [
     Mutant(
         "shrinkage by the ridge without the step", "penalties.py", "1.0 + step * penalty.ridges", "1.0 + penalty.ridges", RIDGE
     ),
-    Mutant("curvature of the ridge with the wrong sign", "curvature.py", "(W) + self.ridges[:", "(W) - self.ridges[:", RIDGE),
-    Mutant("Newton step that forgets the ridge's pull", "newton.py", "gap - ridges[:, np.newaxis] * W", "gap", RIDGE),
+    Mutant(
+        "curvature of the ridge with the wrong sign", "curvature.py", "gradient + self.ridges", "gradient - self.ridges", RIDGE
+    ),
+    Mutant("Newton step that forgets the ridge's pull", "newton.py", "gap - groups.spread(ridges) * W", "gap", RIDGE),
+    Mutant(
+        "a group's threshold shifted", "block_sweep.py", "math.sqrt(total) <= radius", "math.sqrt(total) <= 2.0 * radius", GROUPS
+    ),
+    Mutant(
+        "secular equation without the ridge", "block_sweep.py", "e = (values[start + i] + ridge)", "e = values[start + i]", GROUPS
+    ),
+    Mutant("block target without the present point", "block_sweep.py", "along + values[start + i] * here", "along", GROUPS),
+    Mutant("group coupling counted once", "groups.py", "sums.flat[:: len(sums) + 1] *= 2.0", "pass", GROUPS),
+    Mutant(
+        "weights of groups for their inputs",
+        "groups.py",
+        "return values[self.labels, np.newaxis]",
+        "return values[0 * self.labels, np.newaxis]",
+        GROUPS,
+    ),
+    Mutant(
+        "curvature per input within a group",
+        "curvature.py",
+        "kernel.spread(kernel.sums(np.sum(U * V, axis=1)))",
+        "np.sum(U * V, axis=1, keepdims=True)",
+        GROUPS,
+    ),
+    Mutant(
+        "groups cut in two by the working set",
+        "working_set.py",
+        "return chosen if self.labels is None else",
+        "return chosen if True else",
+        GROUPS,
+    ),
     Mutant("a ridge alone counts as no penalty", "answers.py", "strongest == 0", "penalty.lam == 0", RIDGE),
     Mutant("minimising sequence the wrong way", "fit.py", "scale = t if isinstance", "scale = 1.0 / t if isinstance", FREE),
     Mutant(

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from solvers import GroupSparsity, certify, solve
+from solvers import GroupSparsity, certify, lambda_max, solve
 from solvers.regression.reference import (
     group_sparsity_objective,
     label_objective,
@@ -105,3 +105,30 @@ def test_several_targets_are_the_multi_task_lasso_of_scikit_learn() -> None:
     fit = solve(X, Y, GroupSparsity(0.2), tol=1e-12)
     assert np.allclose(fit.coef, peer.coef_, atol=1e-7)
     assert np.allclose(fit.intercept, peer.intercept_, atol=1e-7)
+
+
+@given(problems(ugly=WELL_SCALED), RIDGES, st.integers(1, 3), st.integers(0, 10**6))
+def test_groups_are_no_worse_than_the_reference(p: Problem, l2: float, n_groups: int, seed: int) -> None:
+    scale = null_loss(p)
+    assume(scale > 1e-12)
+    groups = np.random.default_rng(seed).integers(0, n_groups, p.X.shape[1])
+    weights = np.random.default_rng(seed).uniform(0.5, 2.0, len(np.unique(groups)))
+    penalty = GroupSparsity(1.0, weights, l2, groups)
+    lam = p.lam_share * (lambda_max(p.X, p.Y, penalty, **p.data()) or 1.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        reference = reference_group_sparsity(
+            *(p.X, p.Y, lam),
+            weights=weights,
+            sample_weight=p.sample_weight,
+            fit_intercept=p.fit_intercept,
+            l2=l2,
+            groups=groups,
+        )
+    event(f"Clarabel: {reference.status}")
+    assume(np.isfinite(reference.objective))
+    fit = solve(p.X, p.Y, penalty.with_lam(lam), **p.data(), tol=1e-9)
+    ours = group_sparsity_objective(p.X, p.Y, fit.coef, fit.intercept, lam, weights, p.row_weights, l2, groups)
+    assert ours <= reference.objective + 1e-7 * scale
+    assert fit.certificate.gap <= 1e-9
+    assert fit.certificate.lower <= reference.objective + 1e-9 * scale
