@@ -138,4 +138,6 @@ def _text(value: Any) -> str:
             mark = "" if value.shape[0] == 1 else "'"
             return f"[{', '.join(map(_text, value.ravel()))}]{mark}"
         return f"[{', '.join(map(_text, value))}]"
+    if type(value) is tuple:
+        return f"({'; '.join(map(_text, value))})"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
