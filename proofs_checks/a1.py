@@ -11,7 +11,7 @@ import numpy as np
 
 from proofs_checks.arithmetic import Array, is_exact, lengths, squared_error, with_zeros
 from proofs_checks.rationals import Numbers, Space, any_rational
-from proofs_checks.smt import all_of, impossible
+from proofs_checks.smt import absolute, all_of, either, impossible, real_vector
 from proofs_checks.statement import Hypothesis, Method, Proof, Statement, Verdict, Wording, above_zero, at_least_zero
 
 
@@ -64,7 +64,7 @@ def conclude(i: Instance) -> Verdict:
 
 
 def draw(rng: np.random.Generator) -> Instance:
-    """Up to four outputs, inputs and samples; zero columns, ``lam = 0``; one in ten ``lam`` negative, one A' in twenty not unit."""
+    """Up to four outputs, inputs and samples; zero columns; one in ten ``lam`` negative, one A' in twenty not unit."""
     n, p, N = rng.integers(1, 5, 3)
     A, unit = with_zeros(rng, n, p), rng.standard_normal((n, p))
     unit /= np.sqrt((unit * unit).sum(axis=0))
@@ -131,14 +131,16 @@ WORDINGS = (
         says="For every A without zero columns, beta_j = ||a_j||^2 and A' = A diag(beta)^-1 give unit columns.",
         space=Space(Columns, (Numbers("A", ("n", "p")),), ({"n": 1, "p": 1}, {"n": 2, "p": 1}, {"n": 1, "p": 2})),
         check=squared_norm_gives_unit_columns,
-        because="The columns of A' have length 1/||a_j||, and the penalty becomes lam sum_j ||a_j||^2. The length itself is meant.",
+        because="The columns of A' have length 1/||a_j||, and the penalty becomes lam sum_j ||a_j||^2. The length itself is "
+        "meant.",
     ),
     Wording(
         id="A1-zero-column",
         says="For every A, diag(beta) with beta_j = ||a_j||^2 can be inverted.",
         space=Space(Columns, (Numbers("A", ("n", "p")),), ({"n": 1, "p": 1},)),
         check=strengths_can_be_inverted,
-        because="A removed input is a zero column: the case the method is made for. Then beta_j = 0, and any unit vector will do.",
+        because="A removed input is a zero column: the case the method is made for. Then beta_j = 0, and any unit vector "
+        "will do.",
     ),
     Wording(
         id="A1-any-lam",
@@ -159,33 +161,35 @@ def prove_maps() -> bool | None:
 
 
 def _maps_keep_the_value(n: int, p: int) -> bool | None:
-    """No A, A', beta, x, y, lam exist for which a map fails. Lengths enter by what defines them: ``r >= 0, r^2 = sum a^2``."""
-    import z3
+    """No A, A', beta exist for which a map fails. Lengths enter by what defines them: ``r >= 0, r^2 = sum a^2``.
 
-    x, y, lam = z3.RealVector("x", p), z3.RealVector("y", n), z3.Real("lam")
-    r, beta = z3.RealVector("r", p), z3.RealVector("beta", p)
-    A = [z3.RealVector(f"a{row}", p) for row in range(n)]
-    unit = [z3.RealVector(f"u{row}", p) for row in range(n)]
-
-    def fit(W: Any) -> Any:
-        return sum((y[row] - sum(W[row][j] * x[j] for j in range(p))) ** 2 for row in range(n))
+    Fit and penalty depend on the product and on the lengths alone, so x, y and lam need not appear.
+    """
+    r, beta = real_vector("r", p), real_vector("beta", p)
+    A = [real_vector(f"a{row}", p) for row in range(n)]
+    unit = [real_vector(f"u{row}", p) for row in range(n)]
 
     def are_lengths(M: Any) -> list[Any]:
         return [condition for j in range(p) for condition in (r[j] >= 0, r[j] * r[j] == sum(M[row][j] ** 2 for row in range(n)))]
 
-    unit_columns = [sum(unit[row][j] ** 2 for row in range(n)) == 1 for j in range(p)]
+    squares = [sum(unit[row][j] ** 2 for row in range(n)) for j in range(p)]
+    unit_columns = [square == 1 for square in squares]
     product = [[unit[row][j] * beta[j] for j in range(p)] for row in range(n)]
-    split_of_A = [z3.If(r[j] == 0, unit[row][j] == (1 if row == 0 else 0), unit[row][j] * r[j] == A[row][j]) for row in range(n) for j in range(p)]
+    split_of_A = [
+        either(r[j] == 0, unit[row][j] == (1 if row == 0 else 0), unit[row][j] * r[j] == A[row][j])
+        for row in range(n)
+        for j in range(p)
+    ]
     rebuilt = [[unit[row][j] * r[j] for j in range(p)] for row in range(n)]
-    size = sum(z3.If(r[j] >= 0, r[j], -r[j]) for j in range(p))
+    size = sum(absolute(r[j]) for j in range(p))
     return all_of(
         # From A: the columns come out with length 1, ...
-        *(impossible(*are_lengths(A), *split_of_A, z3.Not(condition)) for condition in unit_columns),
+        *(impossible(*are_lengths(A), *split_of_A, square != 1) for square in squares),
         # ... A' diag(beta) is A again, entry by entry, so that fit and penalty are the same.
         *(impossible(*are_lengths(A), *split_of_A, rebuilt[row][j] != A[row][j]) for row in range(n) for j in range(p)),
-        impossible(*are_lengths(A), fit(A) + lam * sum(r) != fit(A) + lam * size),
+        impossible(*are_lengths(A), sum(r) != size),
         # From A' and beta: the columns of the product have length |beta_j|.
-        *(impossible(*are_lengths(product), *unit_columns, r[j] != z3.If(beta[j] >= 0, beta[j], -beta[j])) for j in range(p)),
+        *(impossible(*are_lengths(product), *unit_columns, r[j] != absolute(beta[j])) for j in range(p)),
     )
 
 
@@ -194,17 +198,17 @@ STATEMENT = Statement(
     title="ShrinkNet with unit columns is group sparsity",
     draft="For every real lam, min_A ||y - A x||^2 + lam sum_j ||a_j|| equals min_{A', beta} ||y - A' diag(beta) x||^2 + lam "
     "||beta||_1 over unit columns; the proof sets beta_j = ||a_j||^2 and A' = A diag(beta)^-1.",
-    claim="For lam >= 0 the two minima exist and are equal, and minimisers correspond by a_j = beta_j a'_j. From A one comes to unit "
-    "columns by beta_j = ||a_j||, a'_j = a_j / ||a_j||, and any unit vector where a_j = 0.",
+    claim="For lam >= 0 the two minima exist and are equal, and minimisers correspond by a_j = beta_j a'_j. From A one comes "
+    "to unit columns by beta_j = ||a_j||, a'_j = a_j / ||a_j||, and any unit vector where a_j = 0.",
     hypotheses=(NOT_NEGATIVE, UNIT_COLUMNS),
     proof=(
         "From (A', beta) to A: put a_j = beta_j a'_j. The product, hence the fit, is the same, and ||a_j|| = |beta_j| ||a'_j|| = "
         "|beta_j|.",
-        "From A to (A', beta): put beta_j = ||a_j|| and a'_j = a_j / ||a_j||, or any unit vector where a_j = 0. Again a_j = beta_j "
-        "a'_j, so fit and penalty are the same.",
+        "From A to (A', beta): put beta_j = ||a_j|| and a'_j = a_j / ||a_j||, or any unit vector where a_j = 0. Again a_j = "
+        "beta_j a'_j, so fit and penalty are the same.",
         "So each value of one problem is a value of the other: infima agree, and one is attained if and only if the other is.",
-        "They are attained: for lam > 0 the group-sparsity objective is continuous and grows with every ||a_j||; for lam = 0 it is "
-        "least squares.",
+        "They are attained: for lam > 0 the group-sparsity objective is continuous and grows with every ||a_j||; for lam = 0 "
+        "it is least squares.",
     ),
     source="ShrinkNets draft, Proposition A.1, with the square removed and zero columns treated.",
     meaning="solve(X, Y, ShrinkNet(lam, unit_columns=True)) is a convex problem in disguise, and its answer has a duality gap. A "

@@ -10,7 +10,7 @@ import numpy as np
 
 from proofs_checks.arithmetic import Array, squared_error, with_zeros
 from proofs_checks.rationals import Numbers, Space, positive_rational
-from proofs_checks.smt import impossible
+from proofs_checks.smt import impossible, reals
 from proofs_checks.statement import Hypothesis, Method, Proof, Statement, Verdict, Wording, above_zero
 
 
@@ -128,9 +128,7 @@ WORDINGS = (
 
 def prove_one_dimension() -> bool | None:
     """No x != 0 and y exist at which both pairs of points satisfy the midpoint inequality of convex functions (z3)."""
-    import z3
-
-    x, y = z3.Reals("x y")
+    x, y = reals("x y")
 
     def midpoint_is_no_worse(i: Scalars, sign: int) -> Any:
         return i.fit_error(-sign, 1) <= (i.fit_error(0, 2) + i.fit_error(-2 * sign, 0)) / 2
@@ -157,21 +155,21 @@ def prove_general() -> bool | None:
 STATEMENT = Statement(
     id="A2",
     title="the fit is not convex in A and beta",
-    draft="||y - A diag(beta) x||^2 is not convex in A and beta; the example has (the value of y is missing) x > 0, f(0, 2) = f(2, 0) "
-    "= 0 and f(1, 1) = x.",
-    claim="F(A, beta) = ||Y - A diag(beta) X||^2 is convex if and only if X = 0. For X != 0 two points whose midpoint is worse than "
-    "their average: (0, 2) and (-2 s, 0) in one entry of A and its beta_j, s the sign of (Y X')_ij.",
+    draft="||y - A diag(beta) x||^2 is not convex in A and beta; the example has (the value of y is missing) x > 0, f(0, 2) "
+    "= f(2, 0) = 0 and f(1, 1) = x.",
+    claim="F(A, beta) = ||Y - A diag(beta) X||^2 is convex if and only if X = 0. For X != 0 two points whose midpoint is "
+    "worse than their average: (0, 2) and (-2 s, 0) in one entry of A and its beta_j, s the sign of (Y X')_ij.",
     hypotheses=(SOME_INPUT,),
     proof=(
         "If X = 0, F is constant.",
-        "Otherwise take j with x_j != 0 (row j of X) and any i, set all else to zero and vary a = A_ij, b = beta_j. Then F = c0 - 2 c1 "
-        "ab + c2 (ab)^2 with c2 = ||x_j||^2 > 0 and c1 = (Y X')_ij.",
+        "Otherwise take j with x_j != 0 (row j of X) and any i, set all else to zero and vary a = A_ij, b = beta_j. Then F = "
+        "c0 - 2 c1 ab + c2 (ab)^2 with c2 = ||x_j||^2 > 0 and c1 = (Y X')_ij.",
         "At (a, b) = (0, 2) and (-2s, 0) the product is 0 and F = c0. Half-way, at (-s, 1), F = c0 + 2 s c1 + c2.",
         "With s = sign(c1) that is c0 + 2 |c1| + c2 > c0: F lies above its chord.",
     ),
     source="ShrinkNets draft, Proposition A.2: its own two points, with a sign that makes them work for every Y.",
-    meaning="Descent on (A, beta) may stop at points that are not minima: the origin is always stationary. The package minimises over "
-    "W = A diag(beta) instead and factorises afterwards.",
+    meaning="Descent on (A, beta) may stop at points that are not minima: the origin is always stationary. The package "
+    "minimises over W = A diag(beta) instead and factorises afterwards.",
     draw=draw,
     conclude=conclude,
     space=SPACE,

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from proofs_checks.arithmetic import Array, is_exact, least_squares, least_squares_error, squared_error, with_zeros
+from proofs_checks.arithmetic import Array, is_exact, least_squares, least_squares_error, squared_error, strength, with_zeros
 from proofs_checks.rationals import Numbers, Space, any_rational, not_negative_rational, positive_rational
-from proofs_checks.smt import all_of, impossible
+from proofs_checks.smt import absolute, all_of, impossible, reals
 from proofs_checks.statement import Hypothesis, Method, Proof, Statement, Verdict, Wording, above_zero, at_least_zero
 
 
@@ -67,13 +67,15 @@ def better_point(i: Instance) -> tuple[Array, Array]:
 def conclude_not_attained(i: Instance) -> Verdict:
     """Some point has a smaller value than ``(A, beta)``: the gain, relative to that value."""
     A, beta = better_point(i)
-    gain = squared_error(i.Y, i.A * i.beta, i.X) - squared_error(i.Y, A * beta, i.X) + i.lam * (abs(i.beta).sum() - abs(beta).sum())
+    gain = (
+        squared_error(i.Y, i.A * i.beta, i.X) - squared_error(i.Y, A * beta, i.X) + i.lam * (abs(i.beta).sum() - abs(beta).sum())
+    )
     here = objective(i, i.A, i.beta)
     return above_zero(gain / here if here > 0 else gain, better=(A, beta))
 
 
 def conclude_attained(i: Instance) -> Verdict:
-    """``F(A, beta) - F(A, 0)`` is positive where ``beta != 0`` and zero where it is not, relative to the price ``lam ||beta||_1``."""
+    """``F(A, beta) - F(A, 0)``, relative to the price ``lam ||beta||_1``: positive where ``beta != 0``, else zero."""
     price = i.lam * abs(i.beta).sum()
     excess = squared_error(i.Y, i.A * i.beta, i.X) - (i.Y * i.Y).sum() + price
     if np.any(i.beta != 0):
@@ -92,12 +94,13 @@ def conclude_infimum(i: Instance) -> Verdict:
 
 
 def draw_correlated(rng: np.random.Generator) -> Instance:
-    """Up to four outputs, inputs and samples; ``beta = 0`` often; one in ten ``lam = 0``, a few uncorrelated."""
+    """Up to four outputs, inputs and samples; ``beta = 0`` often; a few uncorrelated; one in ten ``lam = 0``, fitted exactly."""
     n, p, N = rng.integers(1, 5, 3)
-    X, Y = with_zeros(rng, p, N), with_zeros(rng, n, N)
-    lam = 0.0 if rng.random() < 0.1 else 10.0 ** rng.uniform(-2, 2)
-    beta = with_zeros(rng, p)
-    return Instance(X, Y, lam, with_zeros(rng, n, p), 0.0 * beta if rng.random() < 0.4 else beta)
+    X, Y, A, beta = with_zeros(rng, p, N), with_zeros(rng, n, N), with_zeros(rng, n, p), with_zeros(rng, p)
+    if rng.random() < 0.1:
+        X, A, beta = np.round(X), np.round(A), np.round(beta)
+        return Instance(X, (A * beta) @ X, 0.0, A, beta)
+    return Instance(X, Y, strength(rng), A, 0.0 * beta if rng.random() < 0.4 else beta)
 
 
 def draw_uncorrelated(rng: np.random.Generator) -> Instance:
@@ -107,6 +110,12 @@ def draw_uncorrelated(rng: np.random.Generator) -> Instance:
         return i
     # X sees even and Y odd functions of the sample: columns (X, X), (Y, -Y).
     return Instance(np.hstack([i.X, i.X]), np.hstack([i.Y, -i.Y]), i.lam, i.A, i.beta)
+
+
+def draw_any_strength(rng: np.random.Generator) -> Instance:
+    """As `draw_correlated`; one in ten ``lam`` negative."""
+    i = draw_correlated(rng)
+    return Instance(i.X, i.Y, -i.lam if rng.random() < 0.1 else i.lam, i.A, i.beta)
 
 
 PENALISED = Hypothesis("lam > 0", lambda i: i.lam > 0)
@@ -199,16 +208,12 @@ WORDINGS = (
 
 def _scalar_objective(x: Any, y: Any, lam: Any, a: Any, b: Any) -> Any:
     """``(y - a b x)^2 + lam |b|``, for z3."""
-    import z3
-
-    return (y - a * b * x) ** 2 + lam * z3.If(b >= 0, b, -b)
+    return (y - a * b * x) ** 2 + lam * absolute(b)
 
 
 def prove_decrease() -> bool | None:
     """No ``x, y, lam > 0, a, b`` with ``xy != 0`` exist at which both ways down fail (z3): from ``b != 0`` and from ``b = 0``."""
-    import z3
-
-    x, y, lam, a, b = z3.Reals("x y lam a b")
+    x, y, lam, a, b = reals("x y lam a b")
     here = _scalar_objective(x, y, lam, a, b)
     t = y * y / (2 * lam)
     return all_of(
@@ -219,9 +224,7 @@ def prove_decrease() -> bool | None:
 
 def prove_zero_is_best() -> bool | None:
     """With ``xy = 0`` no ``(a, b)`` with ``b != 0`` has a value of ``y^2``, that of ``b = 0``, or less (z3)."""
-    import z3
-
-    x, y, lam, a, b = z3.Reals("x y lam a b")
+    x, y, lam, a, b = reals("x y lam a b")
     return impossible(lam > 0, x * y == 0, b != 0, _scalar_objective(x, y, lam, a, b) <= y * y)
 
 
@@ -233,13 +236,13 @@ NOT_ATTAINED = Statement(
     hypotheses=(PENALISED, CORRELATED),
     proof=(
         "If beta != 0, (2 A, beta/2) has the same product, hence the same fit, and half the price.",
-        "If beta = 0 the value is ||Y||^2. By the normal equations W = 0 is least squares only if Y X' = 0, so some W has a smaller "
-        "error: W = c Y X' with c = ||Y X'||^2 / ||Y X' X||^2 lowers it by d = c ||Y X'||^2 > 0.",
+        "If beta = 0 the value is ||Y||^2. By the normal equations W = 0 is least squares only if Y X' = 0, so some W has a "
+        "smaller error: W = c Y X' with c = ||Y X'||^2 / ||Y X' X||^2 lowers it by d = c ||Y X'||^2 > 0.",
         "(W/t, t 1) has that error too, at the price lam p t. For t = d / (2 lam p) the value is ||Y||^2 - d/2.",
     ),
     source="ShrinkNets draft, Proposition A.3, with the hypothesis it needs and the case beta = 0.",
-    meaning="Plain ShrinkNet has no regularisation path. solve says `not_attained`, gives the infimum and a minimising sequence. The "
-    "sparsity of a run comes from the optimiser and when it was stopped, not from the objective.",
+    meaning="Plain ShrinkNet has no regularisation path. solve says `not_attained`, gives the infimum and a minimising "
+    "sequence. The sparsity of a run comes from the optimiser and when it was stopped, not from the objective.",
     draw=draw_correlated,
     conclude=conclude_not_attained,
     space=_points(not_negative_rational),
@@ -250,8 +253,8 @@ NOT_ATTAINED = Statement(
 ATTAINED = Statement(
     id="A3-zero",
     title="plain ShrinkNet's minimisers are the points with beta = 0 if Y X' = 0",
-    claim="Let lam > 0 and Y X' = 0. Then the minimisers are exactly the points (A, 0), A arbitrary: every other point costs at least "
-    "lam ||beta||_1 more.",
+    claim="Let lam > 0 and Y X' = 0. Then the minimisers are exactly the points (A, 0), A arbitrary: every other point costs "
+    "at least lam ||beta||_1 more.",
     hypotheses=(PENALISED, UNCORRELATED),
     proof=(
         "||Y - W X||^2 = ||Y||^2 - 2 <Y X', W> + ||W X||^2 = ||Y||^2 + ||W X||^2, since Y X' = 0.",
@@ -276,7 +279,7 @@ INFIMUM = Statement(
     ),
     source="Behind Proposition A.3; the draft does not have it.",
     meaning="Fit.infimum is certified as a least-squares problem; Fit.minimising_sequence(t) walks down the valley.",
-    draw=draw_correlated,
+    draw=draw_any_strength,
     conclude=conclude_infimum,
     space=_points(any_rational),
 )

@@ -42,7 +42,9 @@ def nearby(i: Pair) -> tuple[Array, Any]:
     factor, a square root.
     """
     if not i.beta or not np.any(i.a):
-        return i.a * Fraction(99, 100) if is_exact(i.a) else i.a * 0.99, i.beta * Fraction(99, 100) if is_exact(i.a) else i.beta * 0.99
+        return i.a * Fraction(99, 100) if is_exact(i.a) else i.a * 0.99, i.beta * Fraction(99, 100) if is_exact(
+            i.a
+        ) else i.beta * 0.99
     if is_exact(i.a):
         s = (1 + i.lam2 * norm_power(i.a, 1) / (i.lam * abs(i.beta))) / 2
     else:
@@ -63,9 +65,9 @@ def draw(rng: np.random.Generator) -> Pair:
     a, beta, lam, lam2 = with_zeros(rng, int(rng.integers(1, 5))), float(with_zeros(rng, 1)[0]), strength(rng), strength(rng)
     p = float(rng.choice([0.5, 1.0, 1.5, 2.0, 3.0]))
     if rng.random() < 0.1:
-        # Powers of two balance to the last bit: lam |beta| = p lam2 sum_t 2^(p k_t).
-        a, p, lam2, lam = 2.0 ** rng.integers(-2, 3, len(a)), 1.0, 1.0, 1.0
-        beta = float(a.sum())
+        # Powers of two balance to the last bit.
+        a, p, lam, lam2 = 2.0 ** rng.integers(-2, 3, len(a)), float(rng.integers(1, 4)), 1.0, 1.0
+        beta = float(p * norm_power(a, p))
     return Pair(a, beta, lam, lam2, p)
 
 
@@ -75,7 +77,7 @@ def is_unbalanced(i: Pair) -> bool:
 
 
 def prove_derivative() -> bool | None:
-    """Along ``(e^t beta, e^-t a)`` the price has the derivative ``lam |beta| - p lam2 ||a||_p^p`` at t = 0, and is strictly convex."""
+    """Along ``(e^t beta, e^-t a)`` the price is strictly convex, with slope ``lam |beta| - p lam2 ||a||_p^p`` at 0 (sympy)."""
     import sympy
 
     lam, lam2, p, beta, s = sympy.symbols("lam lam2 p beta s", positive=True)
@@ -88,19 +90,19 @@ def prove_derivative() -> bool | None:
 STATEMENT = Statement(
     id="A4-balance",
     title="at a local minimiser lam |beta_j| = p lam2 ||a_j||_p^p",
-    claim="If lam |beta_j| differs from p lam2 ||a_j||_p^p in some column of some layer, the point is no local minimiser: a nearby point "
-    "has the same network, or a shorter column that the network does not see, and a smaller Omega. In particular beta_j = 0 if and "
-    "only if a_j = 0.",
+    claim="If lam |beta_j| differs from p lam2 ||a_j||_p^p in some column of some layer, the point is no local minimiser: a "
+    "nearby point has the same network, or a shorter column that the network does not see, and a smaller Omega. In "
+    "particular beta_j = 0 if and only if a_j = 0.",
     hypotheses=(Hypothesis("lam |beta_j| != p lam2 ||a_j||_p^p", is_unbalanced),),
     proof=(
         "Move along (e^t beta_j, e^-t a_j): the product, hence the network, stays the same.",
-        "The price lam e^t |beta_j| + lam2 e^(-pt) ||a_j||_p^p has the derivative lam |beta_j| - p lam2 ||a_j||_p^p at t = 0. If that is "
-        "not zero, a small t of the other sign lowers the price.",
+        "The price lam e^t |beta_j| + lam2 e^(-pt) ||a_j||_p^p has the derivative lam |beta_j| - p lam2 ||a_j||_p^p at t = "
+        "0. If that is not zero, a small t of the other sign lowers the price.",
         "If one of beta_j, a_j is zero and the other is not, the product is zero, and shortening the other one lowers the price.",
     ),
     source="Behind Proposition A.4; the draft does not have it.",
-    meaning="A free test of convergence for any training run: print lam |beta_j| and p lam2 ||a_j||_p^p side by side. solve returns factors "
-    "that satisfy it to the last digits.",
+    meaning="A free test of convergence for any training run: print lam |beta_j| and p lam2 ||a_j||_p^p side by side. solve "
+    "returns factors that satisfy it to the last digits.",
     draw=draw,
     conclude=conclude,
     space=Space(
@@ -112,5 +114,7 @@ STATEMENT = Statement(
         ({"n": 1}, {"n": 2}),
         {"p": (1,)},
     ),
-    proofs=(Proof(Method.SYMBOLIC, "derivative and convexity along the curve", "all dimensions, every real p > 0", prove_derivative),),
+    proofs=(
+        Proof(Method.SYMBOLIC, "derivative and convexity along the curve", "all dimensions, every real p > 0", prove_derivative),
+    ),
 )

@@ -11,9 +11,20 @@ from typing import Any
 import numpy as np
 
 from proofs_checks.arithmetic import Array, is_exact, strength, with_zeros
-from proofs_checks.networks import IDENTITY, RELU, SOFTSIGN, TANH, Activation, Layer, Layers, draw_layers, draw_widths, forward, penalty
+from proofs_checks.networks import (
+    IDENTITY,
+    RELU,
+    SOFTSIGN,
+    TANH,
+    Activation,
+    Layer,
+    Layers,
+    draw_layers,
+    forward,
+    penalty,
+)
 from proofs_checks.rationals import Numbers, Space, not_negative_rational, positive_rational
-from proofs_checks.smt import all_of, impossible
+from proofs_checks.smt import all_of, impossible, reals
 from proofs_checks.statement import Hypothesis, Method, Proof, Statement, Verdict, Wording, above_zero, at_least_zero
 
 # ------------------------------------------------------------------------------------------------------------- sign flips
@@ -88,8 +99,8 @@ def unit_network(x: Fraction, A: Fraction, beta: Fraction, clipped: bool) -> Net
 FLIPS = Statement(
     id="A4-flips",
     title="each removed sign halves the count: 2^(non-zero beta), not 2^k",
-    claim="The flips keep network and Omega. If beta_ij = 0 exactly where a_ij = 0, as at every minimiser, the flips of a point are "
-    "2^nnz points, nnz the number of non-zero beta_ij.",
+    claim="The flips keep network and Omega. If beta_ij = 0 exactly where a_ij = 0, as at every minimiser, the flips of a "
+    "point are 2^nnz points, nnz the number of non-zero beta_ij.",
     hypotheses=(
         Hypothesis("beta is not clipped at zero", lambda i: not i.clipped),
         Hypothesis("beta_ij = 0 exactly where a_ij = 0", zeros_agree),
@@ -97,7 +108,8 @@ FLIPS = Statement(
     proof=(
         "The layer sees beta_ij a_ij, in which the two signs cancel; Omega sees absolute values.",
         "A flip moves the point if and only if beta_ij or a_ij is not zero, that is, at a minimiser, if beta_ij != 0.",
-        "So k has to be the number of non-zero beta_ij. With max(0, beta), the draft's Filter layer of eq. (1), a flip removes the input.",
+        "So k has to be the number of non-zero beta_ij. With max(0, beta), the draft's Filter layer of eq. (1), a flip "
+        "removes the input.",
     ),
     source="ShrinkNets draft, Proposition A.4, second paragraph of the proof.",
     meaning="Signs are a convention: solve returns beta >= 0, the representative that the Filter layer can use as well.",
@@ -120,8 +132,13 @@ class Design:
 
 
 def column_numbers(i: Design) -> list[tuple[Any, Any]]:
-    """For each input ``c = ||x_j||^2`` and ``g = ||Y x_j'||^2``: its part of the objective is ``c ||w - Y x_j'/c||^2`` + penalty."""
+    """For each input ``c = ||x_j||^2``, ``g = ||Y x_j'||^2``: its part of the fit is ``c ||w - Y x_j'/c||^2``."""
     return [(row @ row, ((i.Y @ row) ** 2).sum()) for row in i.X]
+
+
+def threshold_excess(c: Any, g: Any, lam: Any, lam2: Any) -> Any:
+    """``g^2 - 4 lam^2 lam2 c``: positive where a column beats zero. Without roots: ``c^3 ||z||^4`` against ``4 lam^2 lam2``."""
+    return g * g - 4 * lam * lam * lam2 * c
 
 
 def minima_by_threshold(c: Any, g: Any, lam: Any, lam2: Any) -> float:
@@ -132,20 +149,20 @@ def minima_by_threshold(c: Any, g: Any, lam: Any, lam2: Any) -> float:
     """
     if not (lam > 0 and lam2 > 0):
         return 0 if g else math.inf
-    excess = g * g - 4 * lam * lam * lam2 * c
+    excess = threshold_excess(c, g, lam, lam2)
     if not c or excess < 0:
         return 1
     return 2 if excess > 0 else 3
 
 
-def minima_by_roots(c: float, g: float, lam: float, lam2: float) -> int:
+def minima_by_roots(c: float, g: float, lam: float, lam2: float) -> float:
     """The same count from all stationary points.
 
-    With ``alpha = ||a||`` and ``beta = 2 lam2 alpha^2 / lam`` the objective above that of zero is ``c k^2 alpha^6 - 2 c k z alpha^3
-    + 3 lam2 alpha^2``, where ``k = 2 lam2 / lam`` and ``z = sqrt(g) / c``; its derivative over ``6 alpha`` is a quartic.
+    With ``alpha = ||a||`` and ``beta = 2 lam2 alpha^2 / lam`` the objective above that of zero is ``c k^2 alpha^6 - 2 c k z
+    alpha^3 + 3 lam2 alpha^2``, where ``k = 2 lam2 / lam`` and ``z = sqrt(g) / c``; its derivative over ``6 alpha`` is a quartic.
     """
-    if not c:
-        return 1
+    if not c or not (lam > 0 and lam2 > 0):
+        return minima_by_threshold(c, g, lam, lam2)
     k, z = 2.0 * lam2 / lam, g**0.5 / c
     roots = np.roots([c * k * k, 0.0, 0.0, -c * k * z, lam2])
     alpha = roots.real[(abs(roots.imag) < 1e-7 * abs(roots)) & (roots.real > 0)]
@@ -161,12 +178,12 @@ def conclude_count(i: Design) -> Verdict:
     count = minima_by_threshold if is_exact(i.X) else minima_by_roots
     counts = [count(c, g, i.lam, i.lam2) for c, g in columns]
     found = 0 if 0 in counts else math.prod(counts)
-    nnz = sum(g * g > 4 * i.lam * i.lam * i.lam2 * c for c, g in columns)
+    nnz = sum(threshold_excess(c, g, i.lam, i.lam2) > 0 for c, g in columns)
     return at_least_zero(-abs(found - 2**nnz), found=found, nnz=nnz)
 
 
 def draw_count(rng: np.random.Generator) -> Design:
-    """Up to three orthogonal inputs and outputs, strengths around the threshold; one problem in ten with an exact tie."""
+    """Up to three orthogonal inputs and outputs, strengths around the threshold; exact ties and ``lam = 0`` now and then."""
     n, p = (int(size) for size in rng.integers(1, 4, 2))
     if rng.random() < 0.1:
         x, y = 2.0 * rng.integers(1, 4), float(rng.integers(1, 4))
@@ -176,13 +193,17 @@ def draw_count(rng: np.random.Generator) -> Design:
     X[rng.random(p) < 0.1] = 0.0
     Y, lam = with_zeros(rng, n, p), strength(rng)
     largest = max(max((g * g / c for c, g in column_numbers(Design(X, Y, lam, lam)) if c), default=1.0), 1e-12)
-    return Design(X, Y, lam, largest / (4.0 * lam * lam) * 10.0 ** rng.uniform(-4, 1))
+    lam2 = largest / (4.0 * lam * lam) * 10.0 ** rng.uniform(-4, 1)
+    return Design(X, Y, 0.0 if rng.random() < 0.05 else lam, lam2)
 
 
 def has_no_tie(i: Design) -> bool:
     """Whether no column is exactly at its threshold: the reduced problem then has one minimiser."""
-    limits = ((c, g * g, 4 * i.lam * i.lam * i.lam2 * c) for c, g in column_numbers(i))
-    return all(not c or (reached != limit if is_exact(i.X) else abs(reached - limit) > 1e-9 * limit) for c, reached, limit in limits)
+    for c, g in column_numbers(i):
+        excess = threshold_excess(c, g, i.lam, i.lam2)
+        if c and (excess == 0 if is_exact(i.X) else abs(excess) <= 1e-9 * g * g):
+            return False
+    return True
 
 
 # ------------------------------------------------------------------------------------------------------------ wrong claims
@@ -198,7 +219,7 @@ class OneSample:
     lam2: Any
 
 
-def threshold_excess(i: OneSample) -> Any:
+def one_sample_excess(i: OneSample) -> Any:
     """Positive if zero is no global minimiser, zero at a tie.
 
     The best bias leaves ``c (y - w x)^2`` with ``c = lam2 / (1 + lam2)``, and at most one input is used, one with the largest
@@ -211,7 +232,7 @@ def threshold_excess(i: OneSample) -> Any:
 def number_of_minima(i: OneSample) -> int:
     """How many global minimisers ``(A, beta, b)`` there are: two for each input with the largest ``|x_j|``, or zero alone."""
     largest = 2 * int(np.sum(i.x * i.x == max(i.x * i.x)))
-    excess = threshold_excess(i)
+    excess = one_sample_excess(i)
     return 1 if excess < 0 else largest if excess > 0 else 1 + largest
 
 
@@ -228,7 +249,7 @@ def as_many_with_data(i: OneSample) -> Verdict:
 
 def as_many_beyond_zero(i: OneSample) -> Verdict:
     """The same, claimed only where zero is no minimiser."""
-    return as_many_as_the_draft_says(i) if threshold_excess(i) > 0 else above_zero(1)
+    return as_many_as_the_draft_says(i) if one_sample_excess(i) > 0 else above_zero(1)
 
 
 _ONE_SAMPLE = Space(
@@ -267,12 +288,10 @@ COUNT_WORDINGS = (
 def prove_threshold() -> bool | None:
     """In one column, zero is the only minimiser if ``c^3 z^4 < 4 lam^2 lam2``, and none if it is larger (z3).
 
-    On balanced points ``lam beta = 2 lam2 a^2``, beside which there are no minimisers (A4-balance): ``lam^2 / lam2`` times the objective
-    above that of zero is then ``a^2`` times a polynomial, whose minimum is where ``4 lam2 a^3 = lam z``.
+    Minimisers are balanced (A4-balance): ``lam beta = 2 lam2 a^2``. There ``lam^2 / lam2`` times the objective above that of zero
+    is ``a^2`` times a polynomial, whose minimum is where ``4 lam2 a^3 = lam z``.
     """
-    import z3
-
-    a, z, c, lam, lam2 = z3.Reals("a z c lam lam2")
+    a, z, c, lam, lam2 = reals("a z c lam lam2")
     positive = (a > 0, z > 0, c > 0, lam > 0, lam2 > 0)
     excess = 4 * c * lam2 * a**4 - 4 * c * lam * z * a + 3 * lam**2
     # The quartic is convex for a > 0: it is smallest where its derivative is zero.
@@ -288,8 +307,8 @@ COUNT = Statement(
     id="A4-count",
     title="the number of global minima where inputs are orthogonal",
     draft="The regularised problem has at least 2^k global minima, k = sum_i #beta_i the number of entries of all beta_i.",
-    claim="The number of global minima is the sum of 2^nnz(W) over the minimisers W of the reduced problem, nnz the number of non-zero "
-    "columns: 2^nnz if it has one. It may be 1.",
+    claim="The number of global minima is the sum of 2^nnz(W) over the minimisers W of the reduced problem, nnz the number "
+    "of non-zero columns: 2^nnz if it has one. It may be 1.",
     hypotheses=(
         Hypothesis("lam, lam2 > 0", lambda i: i.lam > 0 and i.lam2 > 0),
         Hypothesis("the reduced problem has one minimiser", has_no_tie),
@@ -297,11 +316,12 @@ COUNT = Statement(
     proof=(
         "By the reduction theorem, global minimisers are the best factorisations of the reduced problem's minimisers.",
         "A non-zero column has exactly two best factorisations, of opposite sign; a zero column has one, (0, 0).",
-        "With orthogonal inputs each column is minimised on its own: c ||w - z||^2 + mu ||w||^(2/3) with c = ||x_j||^2, z = Y x_j' / c. "
-        "Zero wins alone if c^3 ||z||^4 < 4 lam^2 lam2, a multiple of z if it is larger, both at equality.",
+        "With orthogonal inputs each column is minimised on its own: c ||w - z||^2 + mu ||w||^(2/3) with c = ||x_j||^2, z = "
+        "Y x_j' / c. Zero wins alone if c^3 ||z||^4 < 4 lam^2 lam2, a multiple of z if it is larger, both at equality.",
     ),
     source="ShrinkNets draft, Proposition A.4, with the count corrected; thresholds by the 2/3-operator.",
-    meaning="Do not expect many equivalent optima: a sparse answer with nnz live inputs has 2^nnz sign variants, all the same model.",
+    meaning="Do not expect many equivalent optima: a sparse answer with nnz live inputs has 2^nnz sign variants, all the "
+    "same model.",
     draw=draw_count,
     conclude=conclude_count,
     space=Space(

@@ -115,7 +115,9 @@ def minimum_exists(i: Unit) -> Verdict:
     if i.activation.is_continuous:
         return above_zero(Fraction(1))
     origin, infimum_of_ones = i.objective(0, 0, Fraction(0)), (i.y - 1) ** 2
-    return at_least_zero(infimum_of_ones - origin, values_for_b=_values(i, [Fraction(1, 10**k) for k in range(4)], penalised=True))
+    return at_least_zero(
+        infimum_of_ones - origin, values_for_b=_values(i, [Fraction(1, 10**k) for k in range(4)], penalised=True)
+    )
 
 
 def minimum_exists_with_free_bias(i: Unit) -> Verdict:
@@ -146,7 +148,8 @@ WORDINGS = (
         says="A minimiser exists for every activation with a(0) = 0.",
         space=Space(Unit, _NUMBERS, choices={"activation": (IDENTITY, RELU, SOFTSIGN, STEP)}),
         check=minimum_exists,
-        because="The step outputs y = 1 at any b > 0, at a price as small as one likes, but not at b = 0: the infimum 0 is not a value.",
+        because="The step outputs y = 1 at any b > 0, at a price as small as one likes, but not at b = 0: the infimum 0 is "
+        "not a value.",
         drops=CONTINUOUS.name,
     ),
     Wording(
@@ -162,21 +165,22 @@ WORDINGS = (
 STATEMENT = Statement(
     id="A4-existence",
     title="the regularised problem has a minimiser",
-    draft="For lam, lam2, p > 0, ||y - N(x)||^2 + Omega has a minimum for any activation with a(0) = 0: a sequence towards the infimum "
-    "would otherwise diverge, in at least one parameter, and the penalty with it.",
-    claim="A minimiser exists if the loss is continuous and not negative, the activation continuous, and every parameter penalised, "
-    "biases included (lam, lam2, p > 0).",
+    draft="For lam, lam2, p > 0, ||y - N(x)||^2 + Omega has a minimum for any activation with a(0) = 0: a sequence towards "
+    "the infimum would otherwise diverge, in at least one parameter, and the penalty with it.",
+    claim="A minimiser exists if the loss is continuous and not negative, the activation continuous, and every parameter "
+    "penalised, biases included (lam, lam2, p > 0).",
     hypotheses=(CONTINUOUS, ALL_PENALISED),
     proof=(
-        "The objective is continuous and at least Omega. Omega exceeds the value at zero as soon as one parameter is large: |beta| > "
-        "F(0)/lam, or |A| or |b| > (F(0)/lam2)^(1/p).",
+        "The objective is continuous and at least Omega. Omega exceeds the value at zero as soon as one parameter is large: "
+        "|beta| > F(0)/lam, or |A| or |b| > (F(0)/lam2)^(1/p).",
         "So the infimum is that over a closed, bounded box, and a continuous function attains its minimum there.",
-        "The draft's argument skips the second step: a sequence without a limit need not diverge (think of 1, -1, 1, ...); a bounded one "
-        "has a convergent subsequence, and continuity gives the value in the limit.",
+        "The draft's argument skips the second step: a sequence without a limit need not diverge (think of 1, -1, 1, ...); a "
+        "bounded one has a convergent subsequence, and continuity gives the value in the limit.",
     ),
-    source="ShrinkNets draft, Proposition A.4, with continuity and penalised biases added. A lower semicontinuous objective is enough.",
-    meaning="Leave no parameter without penalty if the activation is bounded. RegularizedShrinkNet with the squared loss is safe: its "
-    "free intercept is a least-squares one, for which a best value always exists.",
+    source="ShrinkNets draft, Proposition A.4, with continuity and penalised biases added. A lower semicontinuous objective "
+    "is enough.",
+    meaning="Leave no parameter without penalty if the activation is bounded. RegularizedShrinkNet with the squared loss is "
+    "safe: its free intercept is a least-squares one, for which a best value always exists.",
     draw=draw,
     conclude=conclude,
     wordings=WORDINGS,

@@ -103,20 +103,21 @@ def merging_pays(i: OneColumn) -> Verdict:
 STATEMENT = Statement(
     id="A4-one-sample",
     title="on one sample a minimiser uses at most one input per layer",
-    claim="With a single sample, as the draft states its problem, and any depth, loss and activation: a point with two non-zero columns "
-    "in some layer is no global minimiser. Putting all weight on the input h_j that is largest in absolute value keeps W h and costs "
-    "strictly less.",
+    claim="With a single sample, as the draft states its problem, and any depth, loss and activation: a point with two "
+    "non-zero columns in some layer is no global minimiser. Putting all weight on the input h_j that is largest in absolute "
+    "value keeps W h and costs strictly less.",
     hypotheses=(ONE_SAMPLE, TWO_LIVE),
     proof=(
-        "The layer computes W h = s, h what the layers below give. Let |h_j| be the largest. If s = 0, W = 0 does as well and costs "
-        "nothing. Otherwise let all columns be zero but w_j = s / h_j.",
-        "Let r_k = |h_k|^m ||w_k||_p^m with m = min(p, 1). By the triangle inequality (of ||.||_p, or of ||.||_p^p for p < 1) the r_k sum "
-        "up to at least ||s||_p^m, and the penalty is at least mu |h_j|^-q sum_k r_k^(q/m).",
-        "q/m = p/(p+1) or 1/(p+1) is below 1, so sum_k r_k^(q/m) > (sum_k r_k)^(q/m) if two r_k are not zero: the penalty is more than "
-        "mu ||s / h_j||_p^q. If fewer are, a non-zero column stands on a zero input, and costs for nothing.",
+        "The layer computes W h = s, h what the layers below give. Let |h_j| be the largest. If s = 0, W = 0 does as well "
+        "and costs nothing. Otherwise let all columns be zero but w_j = s / h_j.",
+        "Let r_k = |h_k|^m ||w_k||_p^m with m = min(p, 1). By the triangle inequality (of ||.||_p, or of ||.||_p^p for p < "
+        "1) the r_k sum up to at least ||s||_p^m, and the penalty is at least mu |h_j|^-q sum_k r_k^(q/m).",
+        "q/m = p/(p+1) or 1/(p+1) is below 1, so sum_k r_k^(q/m) > (sum_k r_k)^(q/m) if two r_k are not zero: the penalty is "
+        "more than mu ||s / h_j||_p^q. If fewer are, a non-zero column stands on a zero input, and costs for nothing.",
     ),
     source="Not in the ShrinkNets draft: its Proposition A.4 is for one sample, and would have 2^k minima there.",
-    meaning="The draft's setting has at most 2^depth sign variants of a minimiser. Its sparsity on one sample says nothing about data.",
+    meaning="The draft's setting has at most 2^depth sign variants of a minimiser. Its sparsity on one sample says nothing "
+    "about data.",
     draw=draw,
     conclude=conclude,
     wordings=(
@@ -125,7 +126,12 @@ STATEMENT = Statement(
             says="On any data a global minimiser uses at most one input.",
             space=Space(
                 TwoInputs,
-                (Numbers("x", ("p",)), Numbers("y", ("p",)), Numbers("lam", (), positive_rational), Numbers("lam2", (), positive_rational)),
+                (
+                    Numbers("x", ("p",)),
+                    Numbers("y", ("p",)),
+                    Numbers("lam", (), positive_rational),
+                    Numbers("lam2", (), positive_rational),
+                ),
                 ({"p": 2},),
             ),
             check=at_most_one_live,

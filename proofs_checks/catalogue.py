@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from proofs_checks import a1, a2, a3, a4_balance, a4_count, a4_existence, a4_one_sample, factorisation, microscope, reduction, thresholding
+from proofs_checks import (
+    a1,
+    a2,
+    a3,
+    a4_balance,
+    a4_count,
+    a4_existence,
+    a4_one_sample,
+    factorisation,
+    microscope,
+    reduction,
+    thresholding,
+)
 from proofs_checks.statement import Statement
 
 PROPOSITIONS: tuple[Statement, ...] = (

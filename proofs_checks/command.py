@@ -18,7 +18,9 @@ HOLDS, FAILS, REFUSED, STOPPED = 0, 1, 2, 3
 @click.option("--examples", type=click.IntRange(min=1), default=10_000, show_default=True, help="Instances per statement.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as a JSON document.")
 @click.option("--only", metavar="ID", multiple=True, help="Only statements whose id begins so, such as A3. Repeatable.")
-@click.option("--explain", metavar="ID", help="Print statement, proof, counterexamples and meaning of the statements with this id.")
+@click.option(
+    "--explain", metavar="ID", help="Print statement, proof, counterexamples and meaning of the statements with this id."
+)
 @click.pass_context
 def command(ctx: click.Context, seed: int, examples: int, as_json: bool, only: tuple[str, ...], explain: str | None) -> None:
     """Check the ShrinkNets draft's propositions, as corrected, and refute its wording.
@@ -38,6 +40,8 @@ def command(ctx: click.Context, seed: int, examples: int, as_json: bool, only: t
     """
     from proofs_checks import report, run
 
+    if explain == "":
+        raise click.BadParameter("--explain needs an id, such as A3")
     chosen = _chosen((explain,) if explain else only)
     watched = sys.stderr.isatty()
 
@@ -65,7 +69,9 @@ def _chosen(prefixes: tuple[str, ...]) -> tuple[Statement, ...]:
         if not any(statement.id.lower().startswith(prefix.lower()) for statement in STATEMENTS):
             known = ", ".join(statement.id for statement in STATEMENTS)
             raise click.BadParameter(f"no statement has an id that begins with {prefix!r}; there are {known}")
-    chosen = (one for one in STATEMENTS if not prefixes or one.id.lower().startswith(tuple(prefix.lower() for prefix in prefixes)))
+    chosen = (
+        one for one in STATEMENTS if not prefixes or one.id.lower().startswith(tuple(prefix.lower() for prefix in prefixes))
+    )
     return tuple(chosen)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from proofs_checks.arithmetic import Array, strength, with_zeros
 from proofs_checks.rationals import Numbers, Space, not_negative_rational, positive_rational
-from proofs_checks.smt import all_of, impossible
+from proofs_checks.smt import all_of, impossible, reals
 from proofs_checks.statement import Hypothesis, Method, Proof, Statement, Verdict, at_least_zero
 
 
@@ -95,7 +95,9 @@ PENALISED = (Hypothesis("lam > 0", lambda i: i.lam > 0), Hypothesis("lam2 > 0", 
 
 
 def prove_convexity() -> bool | None:
-    """For every real p > 0, with ``s = ||w||_p^p``: ``g(b) = lam b + lam2 s b^-p`` has ``g'' > 0``, ``g'(b*) = 0``, ``g(b*) = mu s^(1/(p+1))``."""
+    """For every real p > 0: ``g(b) = lam b + lam2 s b^-p``, ``s = ||w||_p^p``, has ``g'' > 0``, ``g'(b*) = 0`` and
+    ``g(b*) = mu s^(1/(p+1))`` (sympy).
+    """
     import sympy
 
     b, lam, lam2, p, s = sympy.symbols("b lam lam2 p s", positive=True)
@@ -110,10 +112,8 @@ def prove_convexity() -> bool | None:
 
 
 def prove_polynomial() -> bool | None:
-    """For p = 1 and 2, with ``s = ||w||_p^p``: no positive numbers have ``cost^(p+1) < mu^(p+1) s``, nor equality off ``b*`` (z3)."""
-    import z3
-
-    b, lam, lam2, s = z3.Reals("b lam lam2 s")
+    """For p = 1 and 2 no positive numbers have ``cost^(p+1) < mu^(p+1) s``, ``s = ||w||_p^p``, nor equality off ``b*`` (z3)."""
+    b, lam, lam2, s = reals("b lam lam2 s")
     positive = (b > 0, lam > 0, lam2 > 0, s > 0)
     # Multiplied by b^p and b^(2 p + 2): p = 1 has (lam b^2 + lam2 s)^2 >= 4 lam lam2 s b^2.
     one, one_least = (lam * b**2 + lam2 * s) ** 2, 4 * lam * lam2 * s * b**2
@@ -129,8 +129,9 @@ def prove_polynomial() -> bool | None:
 STATEMENT = Statement(
     id="factorisation",
     title="the cheapest factorisation w = b a is a group penalty",
-    claim="For lam, lam2, p > 0 and w != 0, min over b a = w of lam |b| + lam2 ||a||_p^p is mu ||w||_p^q with q = p/(p+1) and mu = (1 + "
-    "1/p) lam^q (p lam2)^(1/(p+1)), attained at b = +-(p lam2 ||w||_p^p / lam)^(1/(p+1)) only; for w = 0 it is 0, at (0, 0) only.",
+    claim="For lam, lam2, p > 0 and w != 0, min over b a = w of lam |b| + lam2 ||a||_p^p is mu ||w||_p^q with q = p/(p+1) "
+    "and mu = (1 + 1/p) lam^q (p lam2)^(1/(p+1)), attained at b = +-(p lam2 ||w||_p^p / lam)^(1/(p+1)) only; for w = 0 it is "
+    "0, at (0, 0) only.",
     hypotheses=PENALISED,
     proof=(
         "The sign of b does not matter: take b > 0. Then a = w/b and the cost is g(b) = lam b + lam2 ||w||_p^p b^-p.",
@@ -138,9 +139,10 @@ STATEMENT = Statement(
         "g'(b) = 0 means lam b = p lam2 ||w||_p^p b^-p. There g(b) = (1 + 1/p) lam b, which is mu ||w||_p^q.",
         "Both costs are then in a fixed proportion: lam |b| = p lam2 ||a||_p^p.",
     ),
-    source="Calculus (weighted inequality of arithmetic and geometric means); behind eq. (10) of the ShrinkNets draft, not in it.",
-    meaning="RegularizedShrinkNet(lam, lam2, p) is a concave group penalty in disguise, and lam and lam2 are one hyper-parameter: only "
-    "lam^p lam2 matters for W. p = 2 gives ||w||_2^(2/3), p = 1 gives ||w||_1^(1/2).",
+    source="Calculus (weighted inequality of arithmetic and geometric means); behind eq. (10) of the ShrinkNets draft, not "
+    "in it.",
+    meaning="RegularizedShrinkNet(lam, lam2, p) is a concave group penalty in disguise, and lam and lam2 are one "
+    "hyper-parameter: only lam^p lam2 matters for W. p = 2 gives ||w||_2^(2/3), p = 1 gives ||w||_1^(1/2).",
     draw=draw,
     conclude=conclude,
     space=Space(
@@ -153,7 +155,12 @@ STATEMENT = Statement(
         {"p": (1, 2)},
     ),
     proofs=(
-        Proof(Method.SYMBOLIC, "strictly convex, stationary at b*, value mu ||w||_p^q", "all dimensions, every real p > 0", prove_convexity),
+        Proof(
+            Method.SYMBOLIC,
+            "strictly convex, stationary at b*, value mu ||w||_p^q",
+            "all dimensions, every real p > 0",
+            prove_convexity,
+        ),
         Proof(Method.SMT, "the inequality, and equality at b* only", "all dimensions, p = 1 and 2", prove_polynomial),
     ),
 )

@@ -7,13 +7,14 @@ draft's divided by ``2 N``.
 from __future__ import annotations
 
 import itertools
+import math
 import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from proofs_checks.a4_count import Design, column_numbers
+from proofs_checks.a4_count import Design, column_numbers, minima_by_threshold, threshold_excess
 from proofs_checks.arithmetic import Array, least_squares_error, with_zeros
 from proofs_checks.factorisation import norm_power
 from proofs_checks.statement import Hypothesis, Statement, Verdict, at_least_zero
@@ -41,6 +42,11 @@ class Problem:
     def loss(self, W: Array) -> float:
         """``1/(2N) ||Y - X W'||^2`` for ``W (n, p)``."""
         return float(((self.Y - self.X @ W.T) ** 2).sum()) / (2 * len(self.Y))
+
+
+def left(error: float, tolerance: float) -> float:
+    """Which share of a tolerance an error leaves: 1 where it is exact, negative where it is exceeded."""
+    return 1.0 - error / tolerance
 
 
 def _solve(problem: Problem, penalty: Any) -> Any:
@@ -74,7 +80,9 @@ def conclude_unit_columns(i: Problem) -> Verdict:
     off_product = float(np.max(abs(unit.A * unit.beta - unit.coef)))
     gap = max(group.certificate.gap, unit.certificate.gap)
     holds = group.certificate.holds and unit.certificate.holds
-    margin = min(2 * TOL - apart, TOL - gap, 1e-12 - off_unit, 1e-12 * (1 + abs(unit.coef).max()) - off_product)
+    margin = min(
+        left(apart, 2 * TOL), left(gap, TOL), left(off_unit, 1e-12), left(off_product, 1e-12 * (1 + abs(unit.coef).max()))
+    )
     return Verdict(bool(holds and margin >= 0), margin, witness={"values": values, "gap": gap})
 
 
@@ -85,10 +93,11 @@ UNIT_COLUMNS = Statement(
     hypotheses=(),
     proof=("By A1 they are the same problem.",),
     source="Proposition A.1 as corrected.",
-    meaning="Either penalty may be used; the second one returns A and beta as well. Margin: how much of the tolerance is left.",
+    meaning="Either penalty may be used; the second one returns A and beta as well. Margin: the share of the tolerance that "
+    "is left.",
     draw=draw_problem,
     conclude=conclude_unit_columns,
-    share=0.02,
+    share=0.05,
 )
 
 # --------------------------------------------------------------------------------------------------------------------- A.3
@@ -103,34 +112,34 @@ def draw_free(rng: np.random.Generator) -> Problem:
 
 
 def conclude_free(i: Problem) -> Verdict:
-    """``not_attained`` exactly if ``X'Y != 0``, with the least-squares infimum and a sequence that comes near it; else beta = 0."""
+    """``not_attained`` exactly if ``X'Y != 0``, with the right infimum and a sequence that comes near it; else beta = 0."""
     from solvers import ShrinkNet, Status
 
     fit = _solve(i, ShrinkNet(i.lam))
     correlated = bool(np.any(abs(i.X.T @ i.Y) > 1e-12 * (abs(i.X.T) @ abs(i.Y))))
     right = (fit.status is Status.NOT_ATTAINED) == correlated and fit.certificate.holds
     if not correlated:
-        return Verdict(bool(right and not np.any(fit.beta)), 0.0 if right else -1.0, witness={"status": fit.status})
+        return Verdict(bool(right and not np.any(fit.beta)), 1.0 if right else -1.0, witness={"status": fit.status})
     infimum = float(least_squares_error(i.Y.T, i.X.T)) / (2 * len(i.Y))
     off = abs(fit.infimum - infimum) / i.null_loss
     A, beta = fit.minimising_sequence(1e-9)
     near = (i.loss(A * beta) + i.lam * float(abs(beta).sum()) - infimum - i.lam * len(beta) * 1e-9) / i.null_loss
-    margin = min(2 * TOL - off, 2 * TOL - near)
+    margin = min(left(off, 2 * TOL), left(near, 2 * TOL))
     return Verdict(bool(right and margin >= 0), margin if right else -1.0, witness={"status": fit.status, "infimum": infimum})
 
 
 FREE_COLUMNS = Statement(
     id="solve-A3",
     title="solve: not_attained exactly where X'Y != 0",
-    claim="solve(X, Y, ShrinkNet(lam)) says not_attained if and only if X'Y != 0, with the least-squares error as infimum and a sequence "
-    "that comes within lam p t of it; otherwise it returns beta = 0, certified.",
+    claim="solve(X, Y, ShrinkNet(lam)) says not_attained if and only if X'Y != 0, with the least-squares error as infimum "
+    "and a sequence that comes within lam p t of it; otherwise it returns beta = 0, certified.",
     hypotheses=(),
     proof=("By A3, A3-zero and A3-infimum.",),
     source="Proposition A.3 as corrected.",
-    meaning="The status is a theorem, not a symptom of slow convergence. Margin: how much of the tolerance is left.",
+    meaning="The status is a theorem, not a symptom of slow convergence. Margin: the share of the tolerance that is left.",
     draw=draw_free,
     conclude=conclude_free,
-    share=0.02,
+    share=0.2,
 )
 
 # --------------------------------------------------------------------------------------------------------------------- A.4
@@ -152,7 +161,7 @@ def design_of(i: Problem) -> Design:
 
 
 def conclude_regularised(i: Problem) -> Verdict:
-    """Each sign pattern of the answer has its value and is stationary; prices are balanced; for p = 2 the live inputs are counted."""
+    """All sign patterns have the same value and are stationary; prices are balanced; for p = 2 live inputs are counted."""
     from solvers import RegularizedShrinkNet
 
     fit = _solve(i, RegularizedShrinkNet(i.lam, i.lam2, i.p))
@@ -167,10 +176,10 @@ def conclude_regularised(i: Problem) -> Verdict:
     prices = i.lam * fit.beta, i.p * i.lam2 * np.array([norm_power(a, i.p) for a in fit.A.T])
     off_balance = float(np.max(abs(prices[0] - prices[1]))) / i.null_loss
     design = design_of(i)
-    predicted = sum(g * g > 4 * design.lam**2 * design.lam2 * c for c, g in column_numbers(design))
-    counted = i.p == 1 or 2 ** len(live) == 2**predicted == len(values)
-    margin = min(1e-6 - max(slopes), 1e-12 - apart, 1e-9 - off_balance)
-    return Verdict(bool(counted and margin >= 0), margin if counted else -1.0, witness={"live": live, "predicted": predicted})
+    minima = math.prod(minima_by_threshold(c, g, design.lam, design.lam2) for c, g in column_numbers(design))
+    counted = i.p == 1 or 2 ** len(live) == len(values) == minima
+    margin = min(left(max(slopes), 1e-6), left(apart, 1e-12), left(off_balance, 1e-9))
+    return Verdict(bool(counted and margin >= 0), margin if counted else -1.0, witness={"live": live, "minima": minima})
 
 
 def _regularised(i: Problem, A: Array, beta: Array) -> float:
@@ -188,24 +197,24 @@ def _slope(i: Problem, A: Array, beta: Array) -> float:
 
 
 def is_clear(i: Problem) -> bool:
-    """Whether no column is within a thousandth of its threshold (p = 2): the reduced problem has one minimiser, and by a margin."""
+    """Whether no column is within a thousandth of its threshold (p = 2): the reduced problem clearly has one minimiser."""
     design = design_of(i)
-    limits = [(g * g, 4 * design.lam**2 * design.lam2 * c) for c, g in column_numbers(design)]
-    return all(abs(reached - limit) > 1e-3 * limit for reached, limit in limits)
+    return all(abs(threshold_excess(c, g, design.lam, design.lam2)) > 1e-3 * g * g for c, g in column_numbers(design))
 
 
 REGULARISED = Statement(
     id="solve-A4",
     title="solve: sign flips of the answer are stationary, 2^nnz of them",
-    claim="All sign patterns of solve's (A, beta) have the same value and are stationary; lam beta_j = p lam2 ||a_j||_p^p; with orthogonal "
-    "inputs and p = 2 their number is that of all global minima.",
+    claim="All sign patterns of solve's (A, beta) have the same value and are stationary; lam beta_j = p lam2 ||a_j||_p^p; "
+    "with orthogonal inputs and p = 2 their number is that of all global minima.",
     hypotheses=(Hypothesis("the reduced problem has one minimiser", is_clear),),
     proof=("By A4-flips, A4-balance and A4-count, in the solver's scale.",),
     source="Proposition A.4 as corrected.",
-    meaning="The answer stands for all its sign variants. Margin: how much of the tolerance (1e-6 on relative slopes) is left.",
+    meaning="The answer stands for all its sign variants. Margin: the share of the tolerance that is left (1e-6 on relative "
+    "slopes).",
     draw=draw_regularised,
     conclude=conclude_regularised,
-    share=0.02,
+    share=0.05,
 )
 
 # --------------------------------------------------------------------------------------------------- the proximal operators
@@ -233,7 +242,9 @@ def conclude_operator(i: Point) -> Verdict:
         return 0.5 * float(((w - i.z) ** 2).sum()) + penalty.value(w[:, np.newaxis])
 
     mu, length = float(penalty.mu(1)[0]), float(np.sqrt(i.z @ i.z))
-    slack = min(objective(w) - objective(out) for w in (0 * i.z, i.z, i.other, 1.01 * out, 0.99 * out, out + 0.01 * i.other)) / size
+    slack = (
+        min(objective(w) - objective(out) for w in (0 * i.z, i.z, i.other, 1.01 * out, 0.99 * out, out + 0.01 * i.other)) / size
+    )
     if i.p == 2:
         expected = two_thirds_prox(length, mu) / (length or 1.0) * i.z
     elif len(i.z) == 1:
@@ -253,15 +264,16 @@ def draw_operator(rng: np.random.Generator) -> Point:
 OPERATOR = Statement(
     id="solve-prox",
     title="solvers.prox is the operator of RegularizedShrinkNet",
-    claim="The public operation prox of RegularizedShrinkNet returns a minimiser: never worse than any other point; equal to the scalar "
-    "formulas with one target, and for p = 2 along z with any number of targets.",
+    claim="The public operation prox of RegularizedShrinkNet returns a minimiser: never worse than any other point; equal to "
+    "the scalar formulas with one target, and for p = 2 along z with any number of targets.",
     hypotheses=(),
-    proof=("By prox-half and prox-two-thirds; for p = 2 only the length of w changes, as the penalty does not see its direction.",),
+    proof=(
+        "By prox-half and prox-two-thirds; for p = 2 only the length of w changes, as the penalty does not see its direction.",
+    ),
     source="The propositions on thresholding.",
     meaning="A penalty of your own can call the operators of the package.",
     draw=draw_operator,
     conclude=conclude_operator,
-    share=0.1,
 )
 
 STATEMENTS = (UNIT_COLUMNS, FREE_COLUMNS, REGULARISED, OPERATOR)

@@ -5,6 +5,7 @@ Floats and arrays of exact rationals both pass through, as long as the activatio
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -92,9 +93,7 @@ def penalty(layers: Layers, lam: Any, lam2: Any, p: Any) -> Any:
 
 def draw_layers(rng: np.random.Generator, widths: Sequence[int]) -> Layers:
     """Random parameters, some of them zero; ``widths`` are those of the input and of each layer's output."""
-    return tuple(
-        Layer(with_zeros(rng, n, p), with_zeros(rng, p), with_zeros(rng, n)) for p, n in zip(widths, widths[1:], strict=False)
-    )
+    return tuple(Layer(with_zeros(rng, n, p), with_zeros(rng, p), with_zeros(rng, n)) for p, n in itertools.pairwise(widths))
 
 
 def draw_widths(rng: np.random.Generator) -> list[int]:

@@ -26,7 +26,7 @@ from proofs_checks.networks import (
     penalty,
 )
 from proofs_checks.rationals import Numbers, Space, not_negative_rational
-from proofs_checks.statement import Hypothesis, Statement, Verdict, at_least_zero
+from proofs_checks.statement import Statement, Verdict, at_least_zero
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Instance:
     """A regularised network, inputs, and a point of its parameters."""
 
     activation: Activation
-    lam: float
-    lam2: float
-    p: float
+    lam: Any
+    lam2: Any
+    p: Any
     X: Array
     layers: Layers
 
@@ -65,7 +65,9 @@ def conclude(i: Instance) -> Verdict:
     same = forward_product(products(i.layers), [layer.b for layer in i.layers], i.X, i.activation)
     apart = np.max(abs(out - same)) / (1 + np.max(abs(out)))
     if is_exact(i.X) or not (i.lam > 0 and i.lam2 > 0):
-        return at_least_zero(min(-apart, *(_column_margin(i, a, b) for layer in i.layers for a, b in zip(layer.A.T, layer.beta, strict=True))))
+        return at_least_zero(
+            min(-apart, *(_column_margin(i, a, b) for layer in i.layers for a, b in zip(layer.A.T, layer.beta, strict=True)))
+        )
     least = reduced_objective_penalty(i)
     size = least if least > 0 else 1.0
     slack = (penalty(i.layers, i.lam, i.lam2, i.p) - least) / size
@@ -100,19 +102,19 @@ def unit(x: Fraction, A: Fraction, beta: Fraction, lam: Fraction, lam2: Fraction
 STATEMENT = Statement(
     id="reduction",
     title="any depth: regularised ShrinkNet in W = A diag(beta) alone",
-    claim="Over networks of any depth, with any loss and activation, min of loss + Omega over all (A_i, beta_i, b_i) equals min over "
-    "(W_i, b_i) of loss + mu sum_ij ||w_ij||_p^q + lam2 sum_i ||b_i||_p^p, and minimisers correspond by W_i = A_i diag(beta_i) and "
-    "the best factors of each column.",
+    claim="Over networks of any depth, with any loss and activation, min of loss + Omega over all (A_i, beta_i, b_i) equals "
+    "min over (W_i, b_i) of loss + mu sum_ij ||w_ij||_p^q + lam2 sum_i ||b_i||_p^p, and minimisers correspond by W_i = A_i "
+    "diag(beta_i) and the best factors of each column.",
     hypotheses=factorisation.PENALISED,
     proof=(
         "A layer sees A_i and beta_i only through W_i = A_i diag(beta_i): the loss is a function of the W_i and b_i.",
-        "For given W_i, Omega is a sum over columns of lam |beta_ij| + lam2 ||a_ij||_p^p with beta_ij a_ij = w_ij, and of lam2 ||b_i||_p^p. "
-        "Each column is minimised on its own, by the factorisation lemma.",
+        "For given W_i, Omega is a sum over columns of lam |beta_ij| + lam2 ||a_ij||_p^p with beta_ij a_ij = w_ij, and of "
+        "lam2 ||b_i||_p^p. Each column is minimised on its own, by the factorisation lemma.",
         "Minimising over factors first, then over (W_i, b_i), gives the reduced problem; the lemma's factors are the minimisers.",
     ),
     source="Follows from the factorisation lemma; not in the ShrinkNets draft.",
-    meaning="solve minimises over W, where each block has a closed-form minimiser, and returns A and beta afterwards: nothing is lost. "
-    "Fits with equal lam^p lam2 have the same coefficients.",
+    meaning="solve minimises over W, where each block has a closed-form minimiser, and returns A and beta afterwards: "
+    "nothing is lost. Fits with equal lam^p lam2 have the same coefficients.",
     draw=draw,
     conclude=conclude,
     space=Space(

@@ -21,7 +21,9 @@ def table(report: Report) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = []
     for index, row in enumerate(rows):
-        cells = [f"{cell:{'>' if column == 3 else ''}{width}}" for column, (cell, width) in enumerate(zip(row, widths, strict=False))]
+        cells = [
+            f"{cell:{'>' if column == 3 else ''}{width}}" for column, (cell, width) in enumerate(zip(row, widths, strict=False))
+        ]
         lines.append("  ".join([*cells, row[4]]).rstrip())
         lines.append("-" * WIDTH if index == 0 else "    " + ", ".join(report.statements[index - 1].evidence))
     return "\n".join([*lines, "", *_summary(report)])
@@ -29,8 +31,8 @@ def table(report: Report) -> str:
 
 def _row(one: StatementReport) -> tuple[str, str, str, str, str]:
     draft = "" if not one.statement.draft else "wrong" if one.wordings_refuted else "not refuted"
-    first = next((str(found) for _, found in one.wordings if found is not None), "")
-    margin = f"{one.tested.worst_margin:.0e}" if math.isfinite(one.tested.worst_margin) else str(one.tested.worst_margin)
+    first = next((str(found) for _, found in one.wordings if found is not None and one.statement.draft), "")
+    margin = f"{one.tested.worst_margin:.0e}" if one.tested.worst_margin else "0"
     return f"{one.statement.id}  {one.statement.title}", draft, "holds" if one.corrected_holds else "FAILS", margin, first
 
 
@@ -98,7 +100,9 @@ def _each_wording(wordings: Sequence[tuple[Wording, Counterexample | None]]) -> 
         if found is None:
             yield from _item("", "No counterexample found.")
         else:
-            yield from _item("", f"False for {found}: size {found.size}, the first of {found.looked_at:,} instances looked at in order.")
+            yield from _item(
+                "", f"False for {found}: size {found.size}, the first of {found.looked_at:,} instances looked at in order."
+            )
         yield from _item("", wording.because)
         yield ""
 
@@ -146,7 +150,8 @@ def _statement_json(one: StatementReport) -> dict[str, Any]:
         "worst_margin": margin if math.isfinite(margin) else str(margin),
         "refutation": one.tested.refutation or (str(one.exact_refutation) if one.exact_refutation else None),
         "proofs": [
-            {"of": proof.of, "scope": proof.scope, "package": str(proof.method), "outcome": str(outcome)} for proof, outcome in one.proofs
+            {"of": proof.of, "scope": proof.scope, "package": str(proof.method), "outcome": str(outcome)}
+            for proof, outcome in one.proofs
         ],
         "wordings": [_wording_json(wording, found) for wording, found in one.wordings],
         "seconds": round(one.seconds, 3),

@@ -88,7 +88,12 @@ class StatementReport:
     def corrected_holds(self) -> bool:
         """Whether the corrected statement survived: no instance and no proof attempt refuted it, and instances were there."""
         refuted_by_proof = any(outcome is Outcome.REFUTED for _, outcome in self.proofs)
-        return bool(self.tested.n_instances) and not self.tested.refutation and self.exact_refutation is None and not refuted_by_proof
+        return (
+            bool(self.tested.n_instances)
+            and not self.tested.refutation
+            and self.exact_refutation is None
+            and not refuted_by_proof
+        )
 
     @property
     def wordings_refuted(self) -> bool:
@@ -135,7 +140,9 @@ class Report:
     def missing(self) -> tuple[str, ...]:
         """Packages whose proofs could not be run."""
         return tuple(
-            dict.fromkeys(str(proof.method) for one in self.statements for proof, outcome in one.proofs if outcome is Outcome.MISSING)
+            dict.fromkeys(
+                str(proof.method) for one in self.statements for proof, outcome in one.proofs if outcome is Outcome.MISSING
+            )
         )
 
 
@@ -187,14 +194,14 @@ def run_checks(
 def check_statement(statement: Statement, *, seed: int, examples: int) -> StatementReport:
     """All the evidence on one statement."""
     began = time.perf_counter()
-    tested = test_on_instances(statement, np.random.default_rng([seed, zlib.crc32(statement.id.encode())]), examples)
+    tested = draw_and_check(statement, np.random.default_rng([seed, zlib.crc32(statement.id.encode())]), examples)
     refutation, n_exact = smallest_refutation(statement, examples // 2)
     proofs = tuple((proof, attempt(proof)) for proof in statement.proofs)
     wordings = tuple((wording, smallest_counterexample(wording)) for wording in statement.wordings)
     return StatementReport(statement, tested, n_exact, refutation, proofs, wordings, time.perf_counter() - began)
 
 
-def test_on_instances(statement: Statement, rng: np.random.Generator, examples: int) -> Tested:
+def draw_and_check(statement: Statement, rng: np.random.Generator, examples: int) -> Tested:
     """Draw until so many instances satisfy every hypothesis; stop at the first that refutes the statement."""
     wanted = max(1, round(statement.share * examples))
     n_satisfied, n_drawn, worst = 0, 0, float("inf")

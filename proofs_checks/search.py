@@ -46,7 +46,7 @@ def smallest_counterexample(wording: Wording, largest: int = LARGEST) -> Counter
 
 
 def smallest_without(statement: Statement, hypothesis: str, largest: int = LARGEST) -> Counterexample | None:
-    """The smallest instance that violates this hypothesis alone and on which the conclusion is false: the hypothesis is needed."""
+    """The smallest instance that violates this hypothesis alone and has a false conclusion: the hypothesis is needed."""
     if statement.space is None:
         return None
     verdicts = ((found, statement.check(found.instance)) for found in statement.space.instances(largest))

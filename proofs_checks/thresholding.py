@@ -15,7 +15,7 @@ import numpy as np
 
 from proofs_checks.arithmetic import strength
 from proofs_checks.rationals import Numbers, Space, not_negative_rational
-from proofs_checks.smt import all_of, impossible
+from proofs_checks.smt import all_of, impossible, reals
 from proofs_checks.statement import Hypothesis, Method, Proof, Statement, Verdict, at_least_zero
 
 
@@ -72,7 +72,7 @@ _GRID = np.linspace(0.0, 1.25, 101)
 
 
 def conclude_prox(i: Instance, value: float, q: float) -> Verdict:
-    """No point of a grid, nor ``u^(1/(1-q))``, has a smaller objective than ``value``; if not zero it is stationary, and the larger root."""
+    """No point of a grid, nor ``u^(1/(1-q))``, has a smaller objective than ``value``; that is 0 or the larger root."""
     grid = np.append(_GRID * i.z, i.u ** (1.0 / (1.0 - q)))
     least = objective(i, value, q)
     slack = float(np.min(objective(i, grid, q)) - least) / (0.5 * i.z * i.z + 1e-300)
@@ -136,9 +136,7 @@ def prove_two_thirds_threshold() -> bool | None:
 
 def _threshold_is_sharp(beyond: Callable[[Any, Any], Any], power: int, lowest: Callable[[Any, Any], Any]) -> bool | None:
     """Below the threshold no u has ``u^power / 2 - z u + mu < 0``; above it the u at ``lowest`` has."""
-    import z3
-
-    z, mu, u = z3.Reals("z mu u")
+    z, mu, u = reals("z mu u")
     excess = u**power / 2 - z * u + mu
     return all_of(
         impossible(z > 0, mu > 0, u >= 0, beyond(z, mu) <= 0, excess < 0),
@@ -147,7 +145,7 @@ def _threshold_is_sharp(beyond: Callable[[Any, Any], Any], power: int, lowest: C
 
 
 def prove_half_root() -> bool | None:
-    """The formula solves ``u^3 - z u + mu/2 = 0``, the stationarity of ``x = u^2``, by ``cos 3t = 4 cos^3 t - 3 cos t`` (sympy)."""
+    """The formula solves ``u^3 - z u + mu/2 = 0``, stationarity in ``x = u^2``, by ``cos 3t = 4 cos^3 t - 3 cos t`` (sympy)."""
     import sympy
 
     z, t = sympy.symbols("z t", positive=True)
@@ -195,17 +193,20 @@ def _space() -> Space:
 HALF = Statement(
     id="prox-half",
     title="half-thresholding minimises 1/2 (x - z)^2 + mu |x|^(1/2)",
-    claim="For mu > 0, 0 is a minimiser exactly if |z| <= 3/2 mu^(2/3). Beyond, the only minimiser is 2/3 z (1 + cos(2 pi/3 - 2/3 "
-    "arccos(mu/4 (|z|/3)^(-3/2)))); at the threshold it has jumped to mu^(2/3), and ties with 0.",
+    claim="For mu > 0, 0 is a minimiser exactly if |z| <= 3/2 mu^(2/3). Beyond, the only minimiser is 2/3 z (1 + cos(2 pi/3 "
+    "- 2/3 arccos(mu/4 (|z|/3)^(-3/2)))); at the threshold it has jumped to mu^(2/3), and ties with 0.",
     hypotheses=(POSITIVE,),
     proof=(
         "Take z > 0, then x >= 0; put x = u^2. The objective exceeds that of 0 by u (u^3/2 - z u + mu).",
         "The bracket is smallest at u^2 = 2z/3, where it is mu - (2z/3)^(3/2): not negative exactly if z <= 3/2 mu^(2/3).",
         "Beyond, the minimiser is stationary: u^3 - z u + mu/2 = 0, and it is the larger of the two positive roots, for the "
-        "objective falls from the smaller one to it. Put u = 2 sqrt(z/3) cos t; cos 3t = 4 cos^3 t - 3 cos t gives cos 3t = -mu/4 (z/3)^(-3/2).",
+        "objective falls from the smaller one to it. Put u = 2 sqrt(z/3) cos t; cos 3t = 4 cos^3 t - 3 cos t gives cos 3t = "
+        "-mu/4 (z/3)^(-3/2).",
     ),
-    source="Xu, Chang, Xu and Zhang (2012), in the convention 1/2 (x - z)^2 + mu |x|^q (theirs is (x - z)^2 + lambda |x|^q, lambda = 2 mu).",
-    meaning="The block update of RegularizedShrinkNet with p = 1 and one target. Small inputs are removed, large ones hardly shrunk.",
+    source="Xu, Chang, Xu and Zhang (2012), in the convention 1/2 (x - z)^2 + mu |x|^q (theirs is (x - z)^2 + lambda |x|^q, "
+    "lambda = 2 mu).",
+    meaning="The block update of RegularizedShrinkNet with p = 1 and one target. Small inputs are removed, large ones hardly "
+    "shrunk.",
     draw=draw_half,
     conclude=conclude_half,
     space=_space(),
@@ -218,19 +219,21 @@ HALF = Statement(
 TWO_THIRDS = Statement(
     id="prox-two-thirds",
     title="2/3-thresholding minimises 1/2 (x - z)^2 + mu |x|^(2/3)",
-    claim="For mu > 0, 0 is a minimiser exactly if |z| <= 2 (2 mu/3)^(3/4). Beyond, the only minimiser is sign(z) ((A + sqrt(2|z|/A - "
-    "A^2))/2)^3 with A^2 = 4/3 (2 mu)^(1/2) cosh(phi/3), phi = arccosh(27 z^2/16 (2 mu)^(-3/2)); at the threshold it has jumped to "
-    "|z|/2, and ties with 0.",
+    claim="For mu > 0, 0 is a minimiser exactly if |z| <= 2 (2 mu/3)^(3/4). Beyond, the only minimiser is sign(z) ((A + "
+    "sqrt(2|z|/A - A^2))/2)^3 with A^2 = 4/3 (2 mu)^(1/2) cosh(phi/3), phi = arccosh(27 z^2/16 (2 mu)^(-3/2)); at the "
+    "threshold it has jumped to |z|/2, and ties with 0.",
     hypotheses=(POSITIVE,),
     proof=(
         "Take z > 0, then x >= 0; put x = v^3. The objective exceeds that of 0 by v^2 (v^4/2 - z v + mu).",
         "The bracket is smallest at v^3 = z/2, where it is mu - 3/4 z (z/2)^(1/3): not negative exactly if 27 z^4 <= 128 mu^3.",
-        "Beyond, the minimiser is the larger root of v^4 - z v + 2 mu/3 = 0 (stationarity). With B = A^2 a root of B^3 - 8 mu B/3 - z^2 = "
-        "0 the quartic splits into quadratics, and v = (A + sqrt(2z/A - A^2))/2; cosh 3t = 4 cosh^3 t - 3 cosh t gives B.",
+        "Beyond, the minimiser is the larger root of v^4 - z v + 2 mu/3 = 0 (stationarity). With B = A^2 a root of B^3 - 8 "
+        "mu B/3 - z^2 = 0 the quartic splits into quadratics, and v = (A + sqrt(2z/A - A^2))/2; cosh 3t = 4 cosh^3 t - 3 "
+        "cosh t gives B.",
     ),
     source="Cao, Sun and Xu (2013), in the convention 1/2 (x - z)^2 + mu |x|^q.",
-    meaning="The block update of RegularizedShrinkNet with p = 2: a column keeps its direction, its length is thresholded. No penalty is "
-    "flat at zero: a removed column comes back only where its correlation exceeds the threshold, never by a small gradient step.",
+    meaning="The block update of RegularizedShrinkNet with p = 2: a column keeps its direction, its length is thresholded. "
+    "No penalty is flat at zero: a removed column comes back only where its correlation exceeds the threshold, never by a "
+    "small gradient step.",
     draw=draw_two_thirds,
     conclude=conclude_two_thirds,
     space=_space(),
