@@ -228,9 +228,20 @@ def prove_zero_is_best() -> bool | None:
     return impossible(lam > 0, x * y == 0, b != 0, _scalar_objective(x, y, lam, a, b) <= y * y)
 
 
+def prove_infimum() -> bool | None:
+    """No value lies below ``y^2`` if x = 0, or below 0; and for ``x != 0`` the valley's value is ``lam t`` (z3)."""
+    x, y, lam, a, b, t = reals("x y lam a b t")
+    value = _scalar_objective(x, y, lam, a, b)
+    return all_of(
+        impossible(lam >= 0, value < 0),
+        impossible(lam >= 0, x == 0, value < y * y),
+        impossible(lam >= 0, x != 0, t > 0, _scalar_objective(x, y, lam, y / (x * t), t) != lam * t),
+    )
+
+
 NOT_ATTAINED = Statement(
     id="A3",
-    title="plain ShrinkNet has no minimiser if inputs and outputs are correlated",
+    title="plain ShrinkNet has no minimiser if Y X' != 0",
     draft="For lam > 0, min ||y - A diag(beta) x||^2 + lam ||beta||_1 has no solution.",
     claim="Let lam > 0 and Y X' != 0. Then every point (A, beta) has a better one: no minimiser exists.",
     hypotheses=(PENALISED, CORRELATED),
@@ -252,7 +263,7 @@ NOT_ATTAINED = Statement(
 
 ATTAINED = Statement(
     id="A3-zero",
-    title="plain ShrinkNet's minimisers are the points with beta = 0 if Y X' = 0",
+    title="its minimisers are the points with beta = 0 if Y X' = 0",
     claim="Let lam > 0 and Y X' = 0. Then the minimisers are exactly the points (A, 0), A arbitrary: every other point costs "
     "at least lam ||beta||_1 more.",
     hypotheses=(PENALISED, UNCORRELATED),
@@ -270,7 +281,7 @@ ATTAINED = Statement(
 
 INFIMUM = Statement(
     id="A3-infimum",
-    title="plain ShrinkNet's infimum is the least-squares error",
+    title="its infimum is the least-squares error",
     claim="For lam >= 0, inf ||Y - A diag(beta) X||^2 + lam ||beta||_1 = min_W ||Y - W X||^2: the penalty costs nothing.",
     hypotheses=(Hypothesis("lam >= 0", lambda i: i.lam >= 0),),
     proof=(
@@ -282,6 +293,7 @@ INFIMUM = Statement(
     draw=draw_any_strength,
     conclude=conclude_infimum,
     space=_points(any_rational),
+    proofs=(Proof(Method.SMT, "the infimum, and the valley towards it", "n = p = N = 1, all real numbers", prove_infimum),),
 )
 
 STATEMENTS = (NOT_ATTAINED, ATTAINED, INFIMUM)

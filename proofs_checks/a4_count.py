@@ -1,8 +1,7 @@
-"""Proposition A.4, second half: how many global minima the regularised problem has."""
+"""Proposition A.4, the count: how many global minima the regularised problem has."""
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,114 +10,9 @@ from typing import Any
 import numpy as np
 
 from proofs_checks.arithmetic import Array, is_exact, strength, with_zeros
-from proofs_checks.networks import (
-    IDENTITY,
-    RELU,
-    SOFTSIGN,
-    TANH,
-    Activation,
-    Layer,
-    Layers,
-    draw_layers,
-    forward,
-    penalty,
-)
 from proofs_checks.rationals import Numbers, Space, not_negative_rational, positive_rational
 from proofs_checks.smt import all_of, impossible, reals
 from proofs_checks.statement import Hypothesis, Method, Proof, Statement, Verdict, Wording, above_zero, at_least_zero
-
-# ------------------------------------------------------------------------------------------------------------- sign flips
-
-
-@dataclass(frozen=True)
-class Network:
-    """A network, inputs, and a point of its parameters; ``clipped`` puts ``max(0, beta)`` for beta, as the Filter layer does."""
-
-    activation: Activation
-    clipped: bool
-    lam: float
-    lam2: float
-    p: float
-    X: Array
-    layers: Layers
-
-
-def flipped(layers: Layers, signs: list[Array]) -> Layers:
-    """``(beta_ij, a_ij)`` times a sign, for every input j of every layer i."""
-    return tuple(Layer(one.A * sign, one.beta * sign, one.b) for one, sign in zip(layers, signs, strict=True))
-
-
-def live_pairs(layers: Layers) -> int:
-    """How many ``beta_ij`` are not zero."""
-    return sum(int(np.count_nonzero(layer.beta)) for layer in layers)
-
-
-def conclude_flips(i: Network) -> Verdict:
-    """Every pattern of signs keeps output and penalty, and there are ``2^(non-zero beta)`` different points among them."""
-    out, price = forward(i.layers, i.X, i.activation, clipped=i.clipped), penalty(i.layers, i.lam, i.lam2, i.p)
-    points, off = set(), 0.0
-    for pattern in itertools.product((1, -1), repeat=sum(len(layer.beta) for layer in i.layers)):
-        point = flipped(i.layers, np.split(np.array(pattern), np.cumsum([len(layer.beta) for layer in i.layers])[:-1]))
-        points.add(tuple(value + 0.0 for layer in point for values in (layer.A, layer.beta) for value in values.ravel().tolist()))
-        moved = np.max(abs(forward(point, i.X, i.activation, clipped=i.clipped) - out)) / (1 + np.max(abs(out)))
-        off = max(off, moved, abs(penalty(point, i.lam, i.lam2, i.p) - price) / (1 + price))
-    expected = 2 ** live_pairs(i.layers)
-    margin = -off if len(points) == expected else -float(abs(len(points) - expected))
-    return at_least_zero(margin, points=len(points), expected=expected)
-
-
-def zeros_agree(i: Network) -> bool:
-    """Whether ``beta_ij = 0`` exactly where ``a_ij = 0``, as at every global minimiser."""
-    return all(bool(np.all((layer.beta == 0) == np.all(layer.A == 0, axis=0))) for layer in i.layers)
-
-
-def draw_flips(rng: np.random.Generator) -> Network:
-    """One or two layers of one or two units, some columns removed; one in ten clipped, one in twenty with unmatched zeros."""
-    widths = [int(width) for width in rng.integers(1, 3, rng.integers(2, 4))]
-    layers = draw_layers(rng, widths)
-    if rng.random() > 0.05:
-        layers = tuple(_with_matching_zeros(layer) for layer in layers)
-    activation = (IDENTITY, RELU, SOFTSIGN, TANH)[rng.integers(4)]
-    p = float(rng.choice([0.5, 1.0, 2.0, 3.0]))
-    X = with_zeros(rng, widths[0], int(rng.integers(1, 4)))
-    return Network(activation, bool(rng.random() < 0.1), strength(rng), strength(rng), p, X, layers)
-
-
-def _with_matching_zeros(layer: Layer) -> Layer:
-    dead = (layer.beta == 0) | np.all(layer.A == 0, axis=0)
-    return Layer(np.where(dead, 0.0, layer.A), np.where(dead, 0.0, layer.beta), layer.b)
-
-
-def unit_network(x: Fraction, A: Fraction, beta: Fraction, clipped: bool) -> Network:
-    """One linear unit without bias as a network; lam = lam2 = 1, p = 1."""
-    values = np.array([x, A, beta, Fraction(0)], dtype=object)
-    layer = Layer(values[1:2].reshape(1, 1), values[2:3], values[3:])
-    return Network(IDENTITY, clipped, 1, 1, 1, values[:1].reshape(1, 1), (layer,))
-
-
-FLIPS = Statement(
-    id="A4-flips",
-    title="each removed sign halves the count: 2^(non-zero beta), not 2^k",
-    claim="The flips keep network and Omega. If beta_ij = 0 exactly where a_ij = 0, as at every minimiser, the flips of a "
-    "point are 2^nnz points, nnz the number of non-zero beta_ij.",
-    hypotheses=(
-        Hypothesis("beta is not clipped at zero", lambda i: not i.clipped),
-        Hypothesis("beta_ij = 0 exactly where a_ij = 0", zeros_agree),
-    ),
-    proof=(
-        "The layer sees beta_ij a_ij, in which the two signs cancel; Omega sees absolute values.",
-        "A flip moves the point if and only if beta_ij or a_ij is not zero, that is, at a minimiser, if beta_ij != 0.",
-        "So k has to be the number of non-zero beta_ij. With max(0, beta), the draft's Filter layer of eq. (1), a flip "
-        "removes the input.",
-    ),
-    source="ShrinkNets draft, Proposition A.4, second paragraph of the proof.",
-    meaning="Signs are a convention: solve returns beta >= 0, the representative that the Filter layer can use as well.",
-    draw=draw_flips,
-    conclude=conclude_flips,
-    space=Space(unit_network, (Numbers("x"), Numbers("A"), Numbers("beta")), choices={"clipped": (False, True)}),
-)
-
-# -------------------------------------------------------------------------------------------------- counting all minimisers
 
 
 @dataclass(frozen=True)
@@ -264,7 +158,8 @@ COUNT_WORDINGS = (
         says="There are at least 2^k global minima, k the number of entries of beta.",
         space=_ONE_SAMPLE,
         check=as_many_as_the_draft_says,
-        because="With y = 0 zero is the only minimiser, and negating zero changes nothing: 1, not 2.",
+        because="One linear layer on one sample, p = 2. With y = 0 zero is the only minimiser, and negating zero changes "
+        "nothing: 1, not 2.",
     ),
     Wording(
         id="A4-2^k-data",
@@ -303,9 +198,9 @@ def prove_threshold() -> bool | None:
     )
 
 
-COUNT = Statement(
+STATEMENT = Statement(
     id="A4-count",
-    title="the number of global minima where inputs are orthogonal",
+    title="the number of global minima, inputs orthogonal",
     draft="The regularised problem has at least 2^k global minima, k = sum_i #beta_i the number of entries of all beta_i.",
     claim="The number of global minima is the sum of 2^nnz(W) over the minimisers W of the reduced problem, nnz the number "
     "of non-zero columns: 2^nnz if it has one. It may be 1.",
@@ -335,5 +230,3 @@ COUNT = Statement(
     wordings=COUNT_WORDINGS,
     proofs=(Proof(Method.SMT, "the threshold between one and two minimisers", "one column, all real numbers", prove_threshold),),
 )
-
-STATEMENTS = (FLIPS, COUNT)

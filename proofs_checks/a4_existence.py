@@ -115,9 +115,7 @@ def minimum_exists(i: Unit) -> Verdict:
     if i.activation.is_continuous:
         return above_zero(Fraction(1))
     origin, infimum_of_ones = i.objective(0, 0, Fraction(0)), (i.y - 1) ** 2
-    return at_least_zero(
-        infimum_of_ones - origin, values_for_b=_values(i, [Fraction(1, 10**k) for k in range(4)], penalised=True)
-    )
+    return at_least_zero(infimum_of_ones - origin, as_b_falls=_values(i, [Fraction(1, 10**k) for k in range(4)], penalised=True))
 
 
 def minimum_exists_with_free_bias(i: Unit) -> Verdict:
@@ -132,7 +130,7 @@ def minimum_exists_with_free_bias(i: Unit) -> Verdict:
         slack.append(high - i.y)
     if low is not None and i.activation is not RELU:
         slack.append(i.y - low)
-    return above_zero(min(slack), values_for_b=_values(i, [Fraction(10**k) for k in range(4)], penalised=False))
+    return above_zero(min(slack), as_b_grows=_values(i, [Fraction(10**k) for k in range(4)], penalised=False))
 
 
 def _values(i: Unit, biases: list[Fraction], *, penalised: bool) -> list[Any]:

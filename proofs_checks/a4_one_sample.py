@@ -10,7 +10,8 @@ import numpy as np
 from proofs_checks.arithmetic import Array, strength, with_zeros
 from proofs_checks.factorisation import reduced_penalty
 from proofs_checks.rationals import Numbers, Space, positive_rational
-from proofs_checks.statement import Hypothesis, Statement, Verdict, Wording, above_zero, at_least_zero
+from proofs_checks.smt import absolute, all_of, impossible, reals
+from proofs_checks.statement import Hypothesis, Method, Proof, Statement, Verdict, Wording, above_zero, at_least_zero
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,23 @@ def merging_pays(i: OneColumn) -> Verdict:
     return above_zero(abs(i.w) if not i.h else 0 * i.w)
 
 
+def prove_two_inputs() -> bool | None:
+    """Two inputs, one output: no two non-zero weights cost as little as the single one that replaces them (z3).
+
+    With ``w_j = +-r_j^(p+1)`` the price is ``r_1^p + r_2^p``; that of ``(w_1 h_1 + w_2 h_2) / h_1``, ``|h_2| <= h_1``, is
+    compared with it to the power ``(p + 1) / p`` or its double, so that no root remains. Signs are those of ``h_2``.
+    """
+    r, s, h, k = reals("r s h k")
+    allowed = (r > 0, s > 0, h > 0, absolute(k) <= h)
+    return all_of(
+        impossible(*allowed, (r + s) ** 2 * h <= absolute(r**2 * h + s**2 * k)),
+        impossible(*allowed, (r**2 + s**2) ** 3 * h**2 <= (r**3 * h + s**3 * k) ** 2),
+    )
+
+
 STATEMENT = Statement(
     id="A4-one-sample",
-    title="on one sample a minimiser uses at most one input per layer",
+    title="on one sample at most one input per layer is used",
     claim="With a single sample, as the draft states its problem, and any depth, loss and activation: a point with two "
     "non-zero columns in some layer is no global minimiser. Putting all weight on the input h_j that is largest in absolute "
     "value keeps W h and costs strictly less.",
@@ -120,6 +135,7 @@ STATEMENT = Statement(
     "about data.",
     draw=draw,
     conclude=conclude,
+    proofs=(Proof(Method.SMT, "merging two columns pays", "two inputs, one output, p = 1 and 2", prove_two_inputs),),
     wordings=(
         Wording(
             id="A4-one-sample-any",

@@ -88,7 +88,7 @@ def conclude_unit_columns(i: Problem) -> Verdict:
 
 UNIT_COLUMNS = Statement(
     id="solve-A1",
-    title="solve: GroupSparsity and ShrinkNet(unit_columns=True) agree",
+    title="solve: GroupSparsity = ShrinkNet(unit_columns=True)",
     claim="Both reach the same value within tol, with certificates that hold; A has unit columns and A diag(beta) is coef.",
     hypotheses=(),
     proof=("By A1 they are the same problem.",),
@@ -204,7 +204,7 @@ def is_clear(i: Problem) -> bool:
 
 REGULARISED = Statement(
     id="solve-A4",
-    title="solve: sign flips of the answer are stationary, 2^nnz of them",
+    title="solve: all 2^nnz sign flips are stationary",
     claim="All sign patterns of solve's (A, beta) have the same value and are stationary; lam beta_j = p lam2 ||a_j||_p^p; "
     "with orthogonal inputs and p = 2 their number is that of all global minima.",
     hypotheses=(Hypothesis("the reduced problem has one minimiser", is_clear),),

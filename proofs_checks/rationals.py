@@ -127,17 +127,18 @@ def _tuples(size: int, domains: list[Callable[[int], Iterator[Fraction]]]) -> It
 
 def describe(instance: Any) -> str:
     """The numbers of an instance in one line: ``X = [1, -1], Y = 0, lam = 1/2``."""
-    return ", ".join(f"{entry.name} = {_text(getattr(instance, entry.name))}" for entry in fields(instance))
+    return ", ".join(f"{entry.name} = {as_text(getattr(instance, entry.name))}" for entry in fields(instance))
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """A number, an array or a tuple of them in one line; a column is marked by ``'``."""
     if isinstance(value, np.ndarray):
         if value.size == 1:
-            return _text(value.item())
+            return as_text(value.item())
         if value.ndim == 2 and 1 in value.shape:
             mark = "" if value.shape[0] == 1 else "'"
-            return f"[{', '.join(map(_text, value.ravel()))}]{mark}"
-        return f"[{', '.join(map(_text, value))}]"
-    if type(value) is tuple:
-        return f"({'; '.join(map(_text, value))})"
+            return f"[{', '.join(map(as_text, value.ravel()))}]{mark}"
+        return f"[{', '.join(map(as_text, value))}]"
+    if type(value) in (tuple, list):
+        return f"({'; '.join(map(as_text, value))})"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

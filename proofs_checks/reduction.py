@@ -101,7 +101,7 @@ def unit(x: Fraction, A: Fraction, beta: Fraction, lam: Fraction, lam2: Fraction
 
 STATEMENT = Statement(
     id="reduction",
-    title="any depth: regularised ShrinkNet in W = A diag(beta) alone",
+    title="any depth: a problem in W = A diag(beta) alone",
     claim="Over networks of any depth, with any loss and activation, min of loss + Omega over all (A_i, beta_i, b_i) equals "
     "min over (W_i, b_i) of loss + mu sum_ij ||w_ij||_p^q + lam2 sum_i ||b_i||_p^p, and minimisers correspond by W_i = A_i "
     "diag(beta_i) and the best factors of each column.",

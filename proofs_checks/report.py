@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from proofs_checks.rationals import as_text
 from proofs_checks.run import Outcome, Report, StatementReport
 from proofs_checks.search import Counterexample
 from proofs_checks.statement import Proof, Wording
@@ -42,6 +43,8 @@ def _summary(report: Report) -> Iterator[str]:
     refuted = sum(found is not None for found in wordings)
     yield f"{holding} of {len(report.statements)} corrected statements hold; {refuted} of {len(wordings)} wrong wordings refuted."
     yield "Margin: the smallest slack of an inequality, or minus the largest relative error of an equality (rounding), seen."
+    yield "Proved: for all real numbers, in the dimensions that --explain states. Tested: on random instances, and exactly "
+    "on small ones."
     for one in report.statements:
         yield from _failures(one)
     for package in report.missing:
@@ -100,19 +103,27 @@ def _each_wording(wordings: Sequence[tuple[Wording, Counterexample | None]]) -> 
         if found is None:
             yield from _item("", "No counterexample found.")
         else:
-            yield from _item(
-                "", f"False for {found}: size {found.size}, the first of {found.looked_at:,} instances looked at in order."
-            )
+            before = f", and true for the {found.looked_at - 1:,} instances before it in the order" if found.looked_at > 1 else ""
+            yield from _item("", f"False for {found} (size {found.size}){before}.")
+            numbers = ", ".join(f"{name.replace('_', ' ')} = {as_text(value)}" for name, value in found.verdict.witness.items())
+            yield from _item("", f"There {numbers}.") if numbers else ()
         yield from _item("", wording.because)
         yield ""
 
 
 def _evidence_items(one: StatementReport) -> Iterator[str]:
-    yield f"tested on {one.tested.n_instances:,} random instances, worst margin {one.tested.worst_margin:.1e}"
+    tested = one.tested
+    yield f"tested on {tested.n_instances:,} random instances, worst margin {tested.worst_margin:.1e}: {_what_is_tested(one)}"
     if one.n_exact:
         yield f"checked exactly on the {one.n_exact:,} smallest rational instances that satisfy the hypotheses"
     for proof, outcome in one.proofs:
         yield _proof_line(proof, outcome)
+
+
+def _what_is_tested(one: StatementReport) -> str:
+    """The first paragraph of the check's docstring, as plain text."""
+    text = (one.statement.conclude.__doc__ or "").partition("\n\n")[0]
+    return " ".join(text.replace("`", "").split())
 
 
 def _proof_line(proof: Proof, outcome: Outcome) -> str:

@@ -192,7 +192,7 @@ def _space() -> Space:
 
 HALF = Statement(
     id="prox-half",
-    title="half-thresholding minimises 1/2 (x - z)^2 + mu |x|^(1/2)",
+    title="half-thresholding: 1/2 (x - z)^2 + mu |x|^(1/2)",
     claim="For mu > 0, 0 is a minimiser exactly if |z| <= 3/2 mu^(2/3). Beyond, the only minimiser is 2/3 z (1 + cos(2 pi/3 "
     "- 2/3 arccos(mu/4 (|z|/3)^(-3/2)))); at the threshold it has jumped to mu^(2/3), and ties with 0.",
     hypotheses=(POSITIVE,),
@@ -218,7 +218,7 @@ HALF = Statement(
 
 TWO_THIRDS = Statement(
     id="prox-two-thirds",
-    title="2/3-thresholding minimises 1/2 (x - z)^2 + mu |x|^(2/3)",
+    title="2/3-thresholding: 1/2 (x - z)^2 + mu |x|^(2/3)",
     claim="For mu > 0, 0 is a minimiser exactly if |z| <= 2 (2 mu/3)^(3/4). Beyond, the only minimiser is sign(z) ((A + "
     "sqrt(2|z|/A - A^2))/2)^3 with A^2 = 4/3 (2 mu)^(1/2) cosh(phi/3), phi = arccosh(27 z^2/16 (2 mu)^(-3/2)); at the "
     "threshold it has jumped to |z|/2, and ties with 0.",

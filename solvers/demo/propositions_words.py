@@ -19,8 +19,8 @@ def make_sentences(report: Report, minima: tuple[Minima, ...]) -> tuple[str, ...
     counts = [len(one.points) for one in minima]
     return (
         "The draft states four propositions on its penalty (A.1 to A.4), and each is wrong in part as worded. Corrected, and "
-        f"with what they rest on, they are {len(report.statements)} statements. {holding} of them hold on {report.examples} random "
-        "instances each; what a computer can prove for all real numbers, it proves.",
+        f"with what they rest on, they are {len(report.statements)} statements. {holding} of them hold on {report.examples} "
+        "random instances each; what a computer can prove for all real numbers, it proves.",
         f"For {refuted} of {len(wordings)} wrong wordings, the draft's own and repairs that suggest themselves, a search through "
         "all rational instances in order of size found the smallest counterexample, checked in exact arithmetic.",
         "A.1 survives with the length of a column in place of its square: with unit columns ShrinkNet is group sparsity, hence "

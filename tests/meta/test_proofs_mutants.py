@@ -23,6 +23,7 @@ from proofs_checks import (
     a4_balance,
     a4_count,
     a4_existence,
+    a4_flips,
     a4_one_sample,
     factorisation,
     reduction,
@@ -77,22 +78,27 @@ FORMULAS = [
     Formula("valley without its price", a3.INFIMUM, "valley", lambda W, t: (W / t, 0 * W[0] + 2 * t)),
     Formula(
         "threshold of the count too small",
-        a4_count.COUNT,
+        a4_count.STATEMENT,
         "threshold_excess",
         lambda c, g, lam, lam2: g * g - 3.9 * lam * lam * lam2 * c,
     ),
     Formula(
         "threshold of the count too large",
-        a4_count.COUNT,
+        a4_count.STATEMENT,
         "threshold_excess",
         lambda c, g, lam, lam2: g * g - 4.1 * lam * lam * lam2 * c,
     ),
     Formula(
-        "lam and lam2 exchanged", a4_count.COUNT, "threshold_excess", lambda c, g, lam, lam2: g * g - 4 * lam * lam2 * lam2 * c
+        "lam and lam2 exchanged",
+        a4_count.STATEMENT,
+        "threshold_excess",
+        lambda c, g, lam, lam2: g * g - 4 * lam * lam2 * lam2 * c,
     ),
-    Formula("wrong exponent of g", a4_count.COUNT, "threshold_excess", lambda c, g, lam, lam2: g - 4 * lam * lam * lam2 * c),
-    Formula("2^k with all entries of beta", a4_count.FLIPS, "live_pairs", lambda layers: sum(len(one.beta) for one in layers)),
-    Formula("flips of A alone", a4_count.FLIPS, "flipped", flipped_in_A),
+    Formula("wrong exponent of g", a4_count.STATEMENT, "threshold_excess", lambda c, g, lam, lam2: g - 4 * lam * lam * lam2 * c),
+    Formula(
+        "2^k with all entries of beta", a4_flips.STATEMENT, "live_pairs", lambda layers: sum(len(one.beta) for one in layers)
+    ),
+    Formula("flips of A alone", a4_flips.STATEMENT, "flipped", flipped_in_A),
     Formula(
         "balance without p", a4_balance.STATEMENT, "imbalance", lambda i: i.lam * abs(i.beta) - i.lam2 * (abs(i.a) ** i.p).sum()
     ),
