@@ -35,6 +35,8 @@ def command(ctx: click.Context, seed: int, examples: int, as_json: bool, only: t
       python -m proofs_checks --only A1 --only A4 --json
       solvers check --explain A3
 
+    The first run on a machine takes about 20 s longer: the solvers' kernels are compiled.
+
     Exit code 0: every corrected statement held and every wrong wording was refuted. 1: not so. 2: options that cannot be used. 3:
     stopped by Ctrl-C, what was finished is printed.
     """

@@ -16,6 +16,7 @@ import numpy as np
 from proofs_checks.rationals import describe
 from proofs_checks.search import Counterexample, smallest_counterexample, smallest_refutation
 from proofs_checks.statement import Method, Number, Proof, Statement, Wording
+from solvers import InputError
 
 MOST_DRAWS = 4
 """Draws per example: more are not made where hypotheses fail too often."""
@@ -172,6 +173,11 @@ def run_checks(
     Report
         With what was finished, if Ctrl-C came.
 
+    Raises
+    ------
+    InputError
+        If ``examples`` is not a whole number of at least 1, or ``seed`` not one of at least 0.
+
     Examples
     --------
     >>> from proofs_checks import STATEMENTS, run_checks
@@ -179,6 +185,8 @@ def run_checks(
     >>> report.holds, str(report.statements[0].wordings[0][1])
     (True, 'A = 2')
     """
+    _check_count(examples, "examples", 1, "examples=100 is a quick run")
+    _check_count(seed, "seed", 0, "seed=0 is the default")
     began = time.perf_counter()
     done: list[StatementReport] = []
     try:
@@ -189,6 +197,11 @@ def run_checks(
     except KeyboardInterrupt:
         pass
     return Report(tuple(done), seed, examples, time.perf_counter() - began, complete=len(done) == len(statements))
+
+
+def _check_count(value: Any, name: str, least: int, advice: str) -> None:
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+        raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}: {advice}")
 
 
 def check_statement(statement: Statement, *, seed: int, examples: int) -> StatementReport:

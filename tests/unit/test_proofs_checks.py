@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from proofs_checks import STATEMENTS, Hypothesis, Proof, Space, Statement, Verdict, describe, run_checks
+from proofs_checks import Hypothesis, Proof, Space, Statement, Verdict, describe, run_checks
 from proofs_checks.arithmetic import is_exact, least_squares, least_squares_error, lengths, root
 from proofs_checks.command import FAILS, HOLDS, REFUSED, STOPPED, command
 from proofs_checks.rationals import Numbers, any_rational, not_negative_rational, positive_rational, size_of
@@ -21,6 +21,7 @@ from proofs_checks.report import explain, table, to_json
 from proofs_checks.run import Outcome, attempt
 from proofs_checks.search import smallest_counterexample, smallest_refutation, smallest_without
 from proofs_checks.statement import Method, Wording, above_zero, at_least_zero
+from solvers import InputError
 from solvers.cli import commands
 
 
@@ -224,15 +225,16 @@ def test_without_a_package_its_evidence_is_missing_and_said_so(monkeypatch):
     assert "z3 is not installed; it would prove: all (everywhere)" in explain(report.statements[0])
 
 
-def test_the_package_loads_without_sympy_and_z3():
+def test_without_sympy_and_z3_a_run_still_works():
     script = (
         "import sys; sys.modules['z3'] = sys.modules['sympy'] = None\n"
         "from proofs_checks import STATEMENTS, run_checks\n"
-        "print(len(STATEMENTS))"
+        "report = run_checks(STATEMENTS[:2], examples=20)\n"
+        "print(report.holds, *report.missing, *report.statements[1].evidence, sep='|')"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) == len(STATEMENTS)
+    assert done.stdout.strip() == "True|z3|sympy|exact counterexample|tested on 20 instances"
 
 
 def test_an_interrupt_keeps_what_was_finished():
@@ -244,6 +246,18 @@ def test_an_interrupt_keeps_what_was_finished():
     assert not report.complete
     assert not report.holds
     assert "Stopped early" in table(report)
+
+
+@pytest.mark.parametrize("examples", [0, -1, 1.5, "10", True, None])
+def test_unusable_numbers_of_examples_are_refused(examples):
+    with pytest.raises(InputError, match=r"examples must be a whole number of at least 1, got .*: examples=100 is a quick run"):
+        run_checks([LARGER], examples=examples)
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, "1"])
+def test_unusable_seeds_are_refused(seed):
+    with pytest.raises(InputError, match="seed must be a whole number of at least 0, got"):
+        run_checks([LARGER], examples=5, seed=seed)
 
 
 # ---------------------------------------------------------------------------------------------------------- command line
