@@ -54,13 +54,16 @@ def split(A: Array) -> tuple[Array, Array]:
 def conclude(i: Instance) -> Verdict:
     """Both maps keep the value, and the first one leads to unit columns."""
     unit, beta = split(i.A)
-    size = 1 + (i.Y * i.Y).sum() + (i.A * i.A).sum() * (i.X * i.X).sum() + abs(i.lam) * beta.sum()
-    there = abs(group_objective(i, i.A) - shrinknet_objective(i, unit, beta)) / size
+    there = abs(group_objective(i, i.A) - shrinknet_objective(i, unit, beta)) / _size(i, i.A, beta)
     off_unit = max(abs(lengths(unit) - 1))
     product = i.unit * i.beta
-    size = 1 + (i.Y * i.Y).sum() + (product * product).sum() * (i.X * i.X).sum() + abs(i.lam) * abs(i.beta).sum()
-    back = abs(shrinknet_objective(i, i.unit, i.beta) - group_objective(i, product)) / size
+    back = abs(shrinknet_objective(i, i.unit, i.beta) - group_objective(i, product)) / _size(i, product, i.beta)
     return at_least_zero(-max(there, off_unit, back), there=there, off_unit=off_unit, back=back)
+
+
+def _size(i: Instance, W: Array, beta: Array) -> Any:
+    """A bound on the terms of an objective, to which rounding errors are in proportion."""
+    return 1 + (i.Y * i.Y).sum() + (W * W).sum() * (i.X * i.X).sum() + abs(i.lam) * abs(beta).sum()
 
 
 def draw(rng: np.random.Generator) -> Instance:

@@ -34,9 +34,9 @@ def two_points(i: Instance) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """
     j = int(np.argmax((i.X * i.X).sum(axis=1)))
     sign = 1 if i.Y[0] @ i.X[j] >= 0 else -1
-    A, beta = 0 * np.outer(i.Y[:, 0], i.X[:, 0]), 0 * i.X[:, 0]
+    A, beta = 0 * (i.Y @ i.X.T), 0 * i.X[:, 0]
     A_there, beta_here = A.copy(), beta.copy()
-    A_there[0, j], beta_here[j] = -2 * sign, beta_here[j] + 2
+    beta_here[j], A_there[0, j] = 2, -2 * sign
     return (A, beta_here), (A_there, beta)
 
 

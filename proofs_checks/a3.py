@@ -104,11 +104,10 @@ def draw_correlated(rng: np.random.Generator) -> Instance:
 
 
 def draw_uncorrelated(rng: np.random.Generator) -> Instance:
-    """As above with ``Y X' = 0`` in most: the samples are shared out between X and Y, then rotated by signs."""
+    """As above; in nine of ten each sample stands twice, once with its outputs and once with their negatives: ``Y X' = 0``."""
     i = draw_correlated(rng)
     if rng.random() < 0.1:
         return i
-    # X sees even and Y odd functions of the sample: columns (X, X), (Y, -Y).
     return Instance(np.hstack([i.X, i.X]), np.hstack([i.Y, -i.Y]), i.lam, i.A, i.beta)
 
 

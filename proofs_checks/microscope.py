@@ -104,7 +104,7 @@ UNIT_COLUMNS = Statement(
 
 
 def draw_free(rng: np.random.Generator) -> Problem:
-    """As `draw_problem`; in half of them inputs and outputs are exactly uncorrelated, on samples shared out between them."""
+    """As `draw_problem`; in half of them each sample stands twice, with outputs of opposite sign: uncorrelated."""
     i = draw_problem(rng)
     if rng.random() < 0.5:
         return i

@@ -85,19 +85,25 @@ def conclude_prox(i: Instance, value: float, q: float) -> Verdict:
 
 
 def conclude_half(i: Instance) -> Verdict:
-    """For q = 1/2; for rationals, ``x = u^2`` has an objective above that of zero by ``u (u^3 / 2 - |z| u + mu)``."""
+    """No point of a grid has a smaller objective, and what is returned is 0 or the larger root of stationarity.
+
+    Rationals: up to the threshold ``x = u^2`` is no better than zero. It costs ``u (u^3 / 2 - |z| u + mu)`` more.
+    """
     if not isinstance(i.z, Fraction):
         return conclude_prox(i, half_prox(i.z, abs(i.mu)), 0.5)
     below = 27 * i.mu**2 >= 8 * abs(i.z) ** 3
-    return at_least_zero(i.u**3 / 2 - abs(i.z) * i.u + i.mu if below else Fraction(0), below=below)
+    return at_least_zero(i.u * (i.u**3 / 2 - abs(i.z) * i.u + i.mu) if below else Fraction(0), below=below)
 
 
 def conclude_two_thirds(i: Instance) -> Verdict:
-    """For q = 2/3; for rationals, ``x = u^3`` has an objective above that of zero by ``u^2 (u^4 / 2 - |z| u + mu)``."""
+    """No point of a grid has a smaller objective, and what is returned is 0 or the larger root of stationarity.
+
+    Rationals: up to the threshold ``x = u^3`` is no better than zero. It costs ``u^2 (u^4 / 2 - |z| u + mu)`` more.
+    """
     if not isinstance(i.z, Fraction):
         return conclude_prox(i, two_thirds_prox(i.z, abs(i.mu)), 2.0 / 3.0)
     below = 128 * abs(i.mu) ** 3 >= 27 * i.z**4
-    return at_least_zero(i.u**4 / 2 - abs(i.z) * i.u + i.mu if below else Fraction(0), below=below)
+    return at_least_zero(i.u**2 * (i.u**4 / 2 - abs(i.z) * i.u + i.mu) if below else Fraction(0), below=below)
 
 
 def _draw(rng: np.random.Generator, threshold: float, mu: float) -> Instance:
