@@ -139,6 +139,7 @@ FREE_COLUMNS = Statement(
     meaning="The status is a theorem, not a symptom of slow convergence. Margin: the share of the tolerance that is left.",
     draw=draw_free,
     conclude=conclude_free,
+    share=0.5,
 )
 
 # --------------------------------------------------------------------------------------------------------------------- A.4

@@ -43,8 +43,7 @@ def _summary(report: Report) -> Iterator[str]:
     refuted = sum(found is not None for found in wordings)
     yield f"{holding} of {len(report.statements)} corrected statements hold; {refuted} of {len(wordings)} wrong wordings refuted."
     yield "Margin: the smallest slack of an inequality, or minus the largest relative error of an equality (rounding), seen."
-    yield "Proved: for all real numbers, in the dimensions that --explain states. Tested: on random instances, and exactly "
-    "on small ones."
+    yield "Proved: for all real numbers, in the dimensions that --explain states. Tested: on random and on small exact instances."
     for one in report.statements:
         yield from _failures(one)
     for package in report.missing:

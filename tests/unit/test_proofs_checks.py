@@ -177,6 +177,7 @@ def test_a_run_reports_what_held():
     assert one.n_exact > 0
     assert one.evidence == ("exact counterexample", "tested on 100 instances")
     assert "1 of 1 corrected statements hold; 1 of 1 wrong wordings refuted." in table(report)
+    assert "Tested: on random and on small exact instances.\nseed 0, 100 examples" in table(report)
 
 
 def test_the_instances_depend_on_seed_and_statement_alone():
