@@ -90,7 +90,7 @@ def draw_minima(minima: Minima) -> Plate:
         alt=f"Contour lines over the two entries of β, mirror-symmetric in both axes. {len(x)} global minima lie at "
         f"β₁ = ±{abs(x[0]):.2f}, β₂ = ±{abs(y[0]):.2f}.",
         caption="Regularised ShrinkNet with two orthogonal inputs, both in use, A chosen best for each β. The dots are solve's "
-        "answer and its sign flips. With a removed input two of them would fall together.",
+        "answer and its sign flips. With one input removed they fall together in pairs.",
     )
 
 
