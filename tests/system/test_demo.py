@@ -39,7 +39,10 @@ TRADEOFF_FILES = {"index.html", "manifest.json", "tradeoff.csv"} | {
 CLASSIFICATION_FILES = {"classification.csv"} | {
     f"{name}.{suffix}" for name in ("classification", "classification_accuracy") for suffix in ("png", "svg")
 }
-FILES = TRADEOFF_FILES | CLASSIFICATION_FILES
+PROPOSITIONS_FILES = {"propositions.csv"} | {
+    f"propositions_{name}.{suffix}" for name in ("hill", "valley", "minima", "penalty") for suffix in ("png", "svg")
+}
+FILES = TRADEOFF_FILES | CLASSIFICATION_FILES | PROPOSITIONS_FILES
 
 
 @pytest.fixture(scope="module")
@@ -340,7 +343,7 @@ def test_the_page_needs_nothing_from_outside(demo, page):
         source = attributes.get("src") or (attributes.get("href") if tag == "link" else None)
         assert source is None or source.startswith("data:")
         if tag == "a":
-            assert attributes["href"] in FILES | {"#tradeoff", "#classification"}
+            assert attributes["href"] in FILES | {"#tradeoff", "#classification", "#propositions"}
     style = "".join(page.text["style"])
     assert "url(" not in style
     assert "@import" not in style
@@ -348,7 +351,7 @@ def test_the_page_needs_nothing_from_outside(demo, page):
 
 def test_the_page_embeds_the_figures_described_in_words(page):
     images = [attributes for tag, attributes in page.tags if tag == "img"]
-    assert len(images) == 4
+    assert len(images) == 8
     assert all((image["src"] or "").startswith("data:image/svg+xml;base64,") and len(image["alt"] or "") > 50 for image in images)
 
 
