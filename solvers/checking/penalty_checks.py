@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numba
+import numba.core.config
 import numpy as np
 
 from solvers._arrays import as_count, as_number
@@ -21,6 +21,8 @@ from solvers.errors import IncompatibleError, InputError
 from solvers.regression.penalties import Penalty, prox, subdiff_distance, value
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
+
+_config: Any = numba.core.config
 
 _SIZES = (1.0, 0.1, 10.0, 1e-8, 1e8)
 _FRACTIONS = np.concatenate([10.0 ** np.arange(-6.0, 0.0), [0.3, 0.5, 0.9]])
@@ -438,7 +440,7 @@ def run_operations(
 
 
 def _check_compiled(operations: _Operations, points: Sequence[_Point]) -> PropertyCheck:
-    if numba.config.DISABLE_JIT:  # pyright: ignore[reportAttributeAccessIssue]
+    if _config.DISABLE_JIT:
         return PropertyCheck("compiled", "not tested: NUMBA_DISABLE_JIT is set", 0, "", "")
     groups = {len(point.z): [other for other in points if len(other.z) == len(point.z)] for point in points}
 
