@@ -32,8 +32,8 @@ for fit, at_once, proof in zip(fits, local, proofs, strict=True):
     )
 
 # %%
-# Where zero is no block's improvement it need not be the best: above `lambda_max` no single input pays, above `lambda_zero` no set
-# of inputs does. In between only a proof tells.
+# Above `lambda_max` no single input pays, above `lambda_zero` no set of inputs does: zero is then the best answer. In between
+# only a proof tells.
 print(f"\nlambda_max {lambda_max(X, y, penalty):.3f}, lambda_zero {lambda_zero(X, y, penalty):.3f}")
 
 null_loss = fits[0].null_loss

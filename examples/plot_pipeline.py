@@ -28,9 +28,8 @@ grid = {
 search = GridSearchCV(pipeline, grid, cv=5).fit(X, y)
 fit = search.best_estimator_[-1].result_
 print(f"best of the grid: {search.best_params_}")
-print(
-    f"R2 {search.best_score_:.3f} with {len(fit.support)} of {fit.coef.shape[1]} inputs; {fit.status}, gap {fit.certificate.gap:.1e}"
-)
+print(f"R2 {search.best_score_:.3f} with {len(fit.support)} of {fit.coef.shape[1]} inputs")
+print(f"{fit.status}, gap {fit.certificate.gap:.1e}")
 
 # %%
 # Along a whole path at once, and with fewer inputs at nearly the same loss: the estimator that chooses lam itself. Inside

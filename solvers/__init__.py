@@ -46,6 +46,7 @@ _HOME = {
     "solvers.plots": ["plot_loss", "plot_norms"],
     "solvers.regression.certify": ["certify"],
     "solvers.regression.criteria": ["InformationCriteria"],
+    "solvers.regression.dask_gram": ["gram_from_dask"],
     "solvers.regression.fit": ["Fit"],
     "solvers.regression.global_search": ["GlobalCertificate"],
     "solvers.regression.gram": ["Gram"],
@@ -82,6 +83,7 @@ if TYPE_CHECKING:
     from solvers.plots import plot_norms as plot_norms
     from solvers.regression.certify import certify as certify
     from solvers.regression.criteria import InformationCriteria as InformationCriteria
+    from solvers.regression.dask_gram import gram_from_dask as gram_from_dask
     from solvers.regression.fit import Fit as Fit
     from solvers.regression.global_search import GlobalCertificate as GlobalCertificate
     from solvers.regression.gram import Gram as Gram
