@@ -10,7 +10,7 @@ import numpy as np
 from solvers._arrays import as_count
 from solvers._parallel import single_threaded
 from solvers.errors import IncompatibleError, InputError
-from solvers.regression.dask_rows import DaskRows, compute, dask_module, is_dask, tree
+from solvers.regression.dask_rows import check_rows, compute, dask_module, is_dask, tree
 from solvers.regression.gram import Gram, gram_of_block, merge_grams
 
 
@@ -61,40 +61,48 @@ def gram_from_dask(X: Any, Y: Any, weights: Any = None, *, split_every: int = 4)
     if not is_dask(X):
         raise IncompatibleError(f"X must be a Dask array, got {type(X).__name__}: write Gram.from_blocks([(X, Y)])")
     split_every = as_count(split_every, "split_every", minimum=2)
-    rows = DaskRows.of(X)
-    ys, weight_blocks = _cut(Y, X, rows, "Y"), _cut(weights, X, rows, "weights")
-    task = dask_module().delayed(_part, pure=False)
-    parts = [task(*block) for block in zip(rows.blocks, ys, weight_blocks, range(len(ys)), strict=True)]
-    gram = compute([tree(parts, _merged, split_every)])[0]
+    check_rows(X)
+    targets, is_vector = _cut_like(X, Y, "Y")
+    given = [X, targets, *([] if weights is None else [_cut_like(X, weights, "weights")[0]])]
+    # One task per block that reads or draws X, Y and weights together: what two of them come from is read once, and the Gram
+    # made where it was.
+    shape = ((1,) * len(X.chunks[0]), (1,))
+    parts = dask_module("dask.array").map_blocks(
+        _part, *given, is_vector=is_vector, chunks=shape, dtype=object, meta=np.empty((0, 0), object)
+    )
+    gram = compute([tree(parts.to_delayed().ravel(), _merged, split_every)])[0]
     if gram is None:
         raise InputError("weights must have at least one positive entry, got all zero: leave them out for equal weights")
     return gram
 
 
-def _cut(A: Any, X: Any, rows: DaskRows, name: str) -> list[Any]:
-    """The pieces of Y or the weights that belong to the blocks of X."""
+def _cut_like(X: Any, A: Any, name: str) -> tuple[Any, bool]:
+    """Y or the weights as a Dask matrix with the row blocks of X, and whether they came as a vector."""
     if A is None:
-        if name == "Y":
-            raise IncompatibleError("Y is missing: write gram_from_dask(X, Y), Y of shape (n_samples, n_targets)")
-        return [None] * len(rows.rows)
+        raise IncompatibleError(f"{name} is missing: write gram_from_dask(X, Y), Y of shape (n_samples, n_targets)")
     array: Any = A if is_dask(A) else np.asarray(A)
-    if array.ndim not in (1, 2) or array.shape[0] != rows.shape[0]:
-        raise InputError(f"{name} must have one row per row of X: X has {rows.shape[0]} rows, {name} has shape {array.shape}")
-    if not is_dask(A):
-        return [array[piece] for piece in rows.rows]
-    chunks = {0: X.chunks[0]} if array.ndim == 1 else {0: X.chunks[0], 1: -1}
-    pieces = array.rechunk(chunks).to_delayed().ravel()
-    return [piece for piece, size in zip(pieces, X.chunks[0], strict=True) if size > 0]
+    if array.ndim not in (1, 2) or array.shape[0] != X.shape[0]:
+        raise InputError(f"{name} must have one row per row of X: X has {X.shape[0]} rows, {name} has shape {array.shape}")
+    matrix = array[:, np.newaxis] if array.ndim == 1 else array
+    if is_dask(A):
+        return matrix.rechunk({0: X.chunks[0], 1: -1}), array.ndim == 1
+    chunks = (X.chunks[0], (matrix.shape[1],))
+    return dask_module("dask.array").from_array(matrix, chunks=chunks, name=False), array.ndim == 1
 
 
 @single_threaded
-def _part(X: Any, Y: Any, weights: Any, number: int) -> Gram | None:
-    return gram_of_block((X, Y, weights), number)
+def _part(X: Any, Y: Any, weights: Any = None, *, is_vector: bool, block_id: tuple[int, int]) -> Any:
+    """The Gram of a block, as the array of one entry that Dask asks for; None where no row counts."""
+    part = np.full((1, 1), None, dtype=object)
+    if X.shape[0] > 0:
+        part[0, 0] = gram_of_block((X, Y[:, 0] if is_vector else Y, None if weights is None else weights[:, 0]), block_id[0])
+    return part
 
 
-def _merged(grams: list[Gram | None]) -> Gram | None:
-    """The Gram of all; the given ones are kept as they are, for Dask may use them again."""
-    counted = [gram for gram in grams if gram is not None]
+def _merged(grams: list[Any]) -> Gram | None:
+    """The Gram of all, given as they are or as `_part` has them; not written to, for Dask may use them again."""
+    entries = [gram[0, 0] if isinstance(gram, np.ndarray) else gram for gram in grams]
+    counted = [gram for gram in entries if gram is not None]
     if len(counted) < 2:
         return counted[0] if counted else None
     first = merge_grams(counted[0], counted[1], in_place=False)

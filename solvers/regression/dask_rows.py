@@ -7,6 +7,7 @@ that were lost.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,21 @@ def dask_module(name: str = "dask") -> Any:
     return require(name, extra="distributed", purpose="an array of Dask")
 
 
+def check_rows(X: Any, name: str = "X") -> None:
+    """Raise unless a Dask array is a matrix that is cut by rows alone, into blocks of known size."""
+    if X.ndim != 2:
+        hint = f": write {name}.reshape(-1, 1) if it is one column" if X.ndim == 1 else ""
+        raise InputError(f"{name} must have two dimensions, got shape {X.shape}{hint}")
+    if any(np.isnan(size) for size in (*X.chunks[0], *X.chunks[1])):
+        raise InputError(f"{name} must have blocks of known size, got chunks {X.chunks}: write {name}.compute_chunk_sizes()")
+    if 0 in X.shape:
+        raise InputError(f"{name} must have at least one row and one column, got shape {X.shape}")
+    if len(X.chunks[1]) > 1:
+        raise InputError(f"{name} must be cut by rows alone, got chunks {X.chunks}: write {name}.rechunk({{1: -1}})")
+    if X.dtype.kind not in "biuf":
+        raise InputError(f"{name} must be numeric and real, got dtype {X.dtype}")
+
+
 @dataclass(frozen=True)
 class DaskRows:
     """The row blocks of a Dask array ``X (n_samples, n_features)``, all columns in each.
@@ -48,19 +64,9 @@ class DaskRows:
     shape: tuple[int, int]
 
     @classmethod
-    def of(cls, X: Any, name: str = "X") -> DaskRows:
-        """Check that ``X`` is cut by rows, into blocks of known size, and never whole here."""
-        if X.ndim != 2:
-            hint = f": write {name}.reshape(-1, 1) if it is one column" if X.ndim == 1 else ""
-            raise InputError(f"{name} must have two dimensions, got shape {X.shape}{hint}")
-        if any(np.isnan(size) for size in (*X.chunks[0], *X.chunks[1])):
-            raise InputError(f"{name} must have blocks of known size, got chunks {X.chunks}: write {name}.compute_chunk_sizes()")
-        if 0 in X.shape:
-            raise InputError(f"{name} must have at least one row and one column, got shape {X.shape}")
-        if len(X.chunks[1]) > 1:
-            raise InputError(f"{name} must be cut by rows alone, got chunks {X.chunks}: write {name}.rechunk({{1: -1}})")
-        if X.dtype.kind not in "biuf":
-            raise InputError(f"{name} must be numeric and real, got dtype {X.dtype}")
+    def of(cls, X: Any) -> DaskRows:
+        """The blocks of a Dask array, checked; those without rows are left out."""
+        check_rows(X)
         ends = np.cumsum(X.chunks[0]).tolist()
         filled = [number for number, size in enumerate(X.chunks[0]) if size > 0]
         blocks = X.to_delayed().ravel()
@@ -98,14 +104,16 @@ def compute(tasks: Sequence[Any]) -> list[Any]:
     """The results of tasks, in their order."""
     dask = dask_module()
     # Rows of residuals travel with the tasks, so that another worker can redo them: large on purpose, and not worth a warning.
-    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
+    # Not before that package has put its own settings there.
+    settings = {"distributed.admin.large-graph-warning-threshold": "1TB"} if "distributed" in sys.modules else {}
+    with dask.config.set(settings):
         return list(dask.compute(*tasks))
 
 
 def tree(tasks: Sequence[Any], merge: Callable[[list[Any]], Any], split_every: int) -> Any:
-    """One task for the result of all: groups of ``split_every`` are merged where they lie, in a fixed order."""
+    """One task for the result of all: ``split_every`` at a time are merged, in a fixed order; a single one goes through too."""
     task = dask_module().delayed(merge, pure=False)
-    level = list(tasks)
+    level = [task(list(tasks))] if len(tasks) == 1 else list(tasks)
     while len(level) > 1:
         level = [task(level[start : start + split_every]) for start in range(0, len(level), split_every)]
     return level[0]
