@@ -95,7 +95,8 @@ class DaskRows:
 def _visited(function: Callable[..., Any], number: int, block: Any, by_rows: tuple[Any, ...], shared: tuple[Any, ...]) -> Any:
     if not isinstance(block, np.ndarray):
         raise IncompatibleError(
-            f"blocks of X must be NumPy arrays, got {type(block).__name__} as block {number}: write X.map_blocks(np.asarray)"
+            f"blocks of X must be NumPy arrays, got {type(block).__name__}: write X.map_blocks(lambda block: block.toarray()) if "
+            "they are sparse, or gram_from_dask(X, Y), which takes them"
         )
     return function(as_inputs(block, f"block {number} of X"), *by_rows, *shared)
 
