@@ -61,6 +61,8 @@ OTHER_CALLS = [
     ),
     (lambda d: solve(lazy()[lazy()[:, 0] > 0], Y, PENALTY), InputError, "blocks of known size ... write X.compute_chunk_sizes()"),
     (lambda d: solve(lazy().astype(complex), Y, PENALTY), InputError, "X must be numeric and real, got dtype complex128"),
+    (lambda d: gram_from_dask(lazy(), Y, np.ones((90, 2))), InputError, "weights must have one row per row of X ... (90, 2)"),
+    (lambda d: solve(1e120 * lazy(), Y, PENALTY), InputError, "X must have a largest entry between 1e-100 and 1e100, got"),
     (lambda d: solve(lazy()[:0], Y, PENALTY), InputError, "X must have at least one row and one column, got shape (0, 6)"),
     (
         lambda d: solve(lazy().map_blocks(csr_array), Y, PENALTY),

@@ -12,12 +12,25 @@ from typing import Any
 import numpy as np
 
 from solvers._blas import matmul
+from solvers.errors import InputError
 from solvers.regression.dask_rows import DaskRows, compute, tree
-from solvers.regression.design import FAR_FROM_ORIGIN, GRAM_BYTES, DenseDesign, Design, centre_columns, centre_or_not, row_blocks
+from solvers.regression.design import (
+    FAR_FROM_ORIGIN,
+    GRAM_BYTES,
+    NEGLIGIBLE,
+    DenseDesign,
+    Design,
+    centre_columns,
+    centre_or_not,
+    row_blocks,
+)
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 _SPLIT_EVERY = 4
+
+_LARGEST = 1e100
+"""Squares of what is larger, or smaller than the inverse, may leave float64's range; data in memory are scaled instead."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,9 @@ class DaskDesign(Design):
         total = float(np.sum(weights))
         lows, highs, sums = zip(*X.collect(_measured, centre, by_rows=[weights]), strict=True)
         low, high = np.min(lows, axis=0), np.max(highs, axis=0)
+        size = max(float(high.max()), -float(low.min()))
+        if size > _LARGEST or NEGLIGIBLE <= size < 1.0 / _LARGEST:
+            raise InputError(f"X must have a largest entry between 1e-100 and 1e100, got {size:g}: multiply X by a constant")
         means, constant = centre_or_not(low, high, np.sum(sums, axis=0), total, centre=centre)
         far = centre & (np.abs(means) > FAR_FROM_ORIGIN * (high - low))
         return cls(np.sqrt(weights), total, means, low, high, constant, centre, X=X, centre_first=bool(np.any(far & ~constant)))

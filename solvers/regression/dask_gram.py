@@ -64,8 +64,8 @@ def gram_from_dask(X: Any, Y: Any, weights: Any = None, *, split_every: int = 4)
     check_rows(X)
     targets, is_vector = _cut_like(X, Y, "Y")
     given = [X, targets, *([] if weights is None else [_cut_like(X, weights, "weights")[0]])]
-    # One task per block that reads or draws X, Y and weights together: what two of them come from is read once, and the Gram
-    # made where it was.
+    # Not through Delayed: Dask fuses what reads or draws a block with what makes its Gram, so that no block waits for another
+    # worker to come and take it.
     shape = ((1,) * len(X.chunks[0]), (1,))
     parts = dask_module("dask.array").map_blocks(
         _part, *given, is_vector=is_vector, chunks=shape, dtype=object, meta=np.empty((0, 0), object)
@@ -81,7 +81,7 @@ def _cut_like(X: Any, A: Any, name: str) -> tuple[Any, bool]:
     if A is None:
         raise IncompatibleError(f"{name} is missing: write gram_from_dask(X, Y), Y of shape (n_samples, n_targets)")
     array: Any = A if is_dask(A) else np.asarray(A)
-    if array.ndim not in (1, 2) or array.shape[0] != X.shape[0]:
+    if array.ndim not in ((1,) if name == "weights" else (1, 2)) or array.shape[0] != X.shape[0]:
         raise InputError(f"{name} must have one row per row of X: X has {X.shape[0]} rows, {name} has shape {array.shape}")
     matrix = array[:, np.newaxis] if array.ndim == 1 else array
     if is_dask(A):

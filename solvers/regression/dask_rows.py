@@ -23,7 +23,7 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 
 def is_dask(X: Any) -> bool:
     """Whether X is an array of Dask, found out without importing it."""
-    return type(X).__module__.partition(".")[0] == "dask" and hasattr(X, "to_delayed")
+    return type(X).__module__.partition(".")[0] == "dask" and hasattr(X, "chunks")
 
 
 def dask_module(name: str = "dask") -> Any:

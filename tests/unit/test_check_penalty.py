@@ -99,6 +99,38 @@ def test_a_penalty_of_ones_own_holds() -> None:
     assert check_penalty(penalty_of(), degree=1, radial=True).holds
 
 
+def mcp_value(penalty, w, j):
+    length = (w * w).sum() ** 0.5
+    return penalty.lam * length - length**2 / 6.0 if length <= 3.0 * penalty.lam else 1.5 * penalty.lam**2
+
+
+def mcp_prox(penalty, z, step, j, out):
+    length = (z * z).sum() ** 0.5
+    out[:] = z
+    if length <= step * penalty.lam:
+        out[:] = 0.0
+    elif length <= 3.0 * penalty.lam:
+        out[:] = (1.0 - step * penalty.lam / length) / (1.0 - step / 3.0) * z
+
+
+def mcp_distance(penalty, w, g, j):
+    length = (w * w).sum() ** 0.5
+    if length == 0.0:
+        return max(0.0, (g * g).sum() ** 0.5 - penalty.lam)
+    slope = max(0.0, penalty.lam - length / 3.0)
+    return ((g - slope / length * w) ** 2).sum() ** 0.5
+
+
+def test_a_concave_penalty_holds_for_the_steps_its_prox_is_made_for() -> None:
+    """MCP with gamma = 3: firm thresholding is its operator for steps below 3 only."""
+    mcp = penalty_of(mcp_value, mcp_prox, mcp_distance)
+    assert check_penalty(mcp, steps=[1.0, 0.1, 2.5], radial=True).holds
+    report = check_penalty(mcp, steps=[1.0, 10.0])
+    assert "prox inequality" in failed(report)
+    assert "step=10" in report.failures[0].example
+    assert report.suspect == "prox"
+
+
 # ------------------------------------------------------------------------------------------------------------ planted bugs
 
 
