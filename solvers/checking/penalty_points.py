@@ -71,7 +71,8 @@ def beside_the_jump(operations: Operations, points: Sequence[Point]) -> list[Poi
     for point in starts.values():
 
         def zero(length: float, point: Point = point) -> bool:
-            return not np.any(operations.prox(length * point.z, point.step, point.j))
+            with np.errstate(all="ignore"):
+                return not np.any(operations.prox(length * point.z, point.step, point.j))
 
         low, high = 1e-9, 1e9
         try:
