@@ -156,8 +156,9 @@ def test_folds_and_repeats_run_on_the_cluster(client) -> None:
     X, Y = X[:300] - X[:300].mean(axis=0), Y[:300]
     for cv in (3, RepeatedKFold(n_splits=2, n_repeats=2, random_state=0)):
         here = GroupSparsityRegressorCV(n_lams=6, cv=cv).fit(X, Y)
-        with joblib.parallel_config(backend="dask"):
+        with distributed.get_task_stream(client) as ran, joblib.parallel_config(backend="dask"):
             there = GroupSparsityRegressorCV(n_lams=6, cv=cv).fit(X, Y)
+        assert len(ran.data) > 0
         np.testing.assert_array_equal(there.losses_, here.losses_)
         np.testing.assert_array_equal(there.result_.coef, here.result_.coef)
 
