@@ -27,6 +27,9 @@ _HOME = {
     "solvers.results": ["Certificate", "Kind", "Limit", "Status", "saveable"],
     "solvers._progress": ["Progress"],
     "solvers._compile": ["implements"],
+    "solvers.checking.loss_checks": ["check_loss"],
+    "solvers.checking.penalty_checks": ["check_penalty"],
+    "solvers.checking.report": ["PropertyCheck", "PropertyReport"],
     "solvers.estimators.classifiers": [
         "GroupSparsityClassifier",
         "GroupSparsityClassifierCV",
@@ -43,9 +46,11 @@ _HOME = {
     "solvers.plots": ["plot_loss", "plot_norms"],
     "solvers.regression.certify": ["certify"],
     "solvers.regression.criteria": ["InformationCriteria"],
+    "solvers.regression.dask_gram": ["gram_from_dask"],
     "solvers.regression.fit": ["Fit"],
     "solvers.regression.global_search": ["GlobalCertificate"],
     "solvers.regression.gram": ["Gram"],
+    "solvers.regression.losses": ["LogisticLoss", "Loss", "MultinomialLoss", "SquaredLoss"],
     "solvers.regression.path": ["Path", "RelaxedPath", "solve_path"],
     "solvers.regression.shrinknet": ["Factors", "RegularizedShrinkNet", "ShrinkNet"],
     "solvers.regression.solver": ["lambda_max", "lambda_zero", "refit", "solve"],
@@ -57,6 +62,10 @@ __all__ = sorted(_MODULE_OF)  # pyright: ignore[reportUnsupportedDunderAll]
 if TYPE_CHECKING:
     from solvers._compile import implements as implements
     from solvers._progress import Progress as Progress
+    from solvers.checking.loss_checks import check_loss as check_loss
+    from solvers.checking.penalty_checks import check_penalty as check_penalty
+    from solvers.checking.report import PropertyCheck as PropertyCheck
+    from solvers.checking.report import PropertyReport as PropertyReport
     from solvers.errors import ConvergenceWarning as ConvergenceWarning
     from solvers.errors import IncompatibleError as IncompatibleError
     from solvers.errors import InputError as InputError
@@ -74,9 +83,14 @@ if TYPE_CHECKING:
     from solvers.plots import plot_norms as plot_norms
     from solvers.regression.certify import certify as certify
     from solvers.regression.criteria import InformationCriteria as InformationCriteria
+    from solvers.regression.dask_gram import gram_from_dask as gram_from_dask
     from solvers.regression.fit import Fit as Fit
     from solvers.regression.global_search import GlobalCertificate as GlobalCertificate
     from solvers.regression.gram import Gram as Gram
+    from solvers.regression.losses import LogisticLoss as LogisticLoss
+    from solvers.regression.losses import Loss as Loss
+    from solvers.regression.losses import MultinomialLoss as MultinomialLoss
+    from solvers.regression.losses import SquaredLoss as SquaredLoss
     from solvers.regression.path import Path as Path
     from solvers.regression.path import RelaxedPath as RelaxedPath
     from solvers.regression.path import solve_path as solve_path

@@ -30,7 +30,7 @@ With many columns so many rows, up to their number, that the passes over the Gra
 NEGLIGIBLE = 2.0**-963
 """Columns that stay below this (about 1e-290) count as zero: coefficients large enough to matter would overflow."""
 
-_FAR_FROM_ORIGIN = 16.0
+FAR_FROM_ORIGIN = 16.0
 """Columns with |mean| above this many ranges are centred before they are multiplied; below it the mean is subtracted after,
 which costs at most this factor in rounding error and saves the copy of each row block."""
 
@@ -244,7 +244,7 @@ _ROUGHNESS = 16.0 * float(np.finfo(np.float32).eps)
 _ROUGH_BLOCKS = 32
 """Row blocks whose products are summed in float32."""
 
-_GRAM_BYTES = 2**30
+GRAM_BYTES = 2**30
 """Memory a full Gram matrix may take."""
 
 # Throughputs of one present-day core, in operations or bytes per second. Only their ratio decides, and it varies little.
@@ -258,7 +258,7 @@ def gram_pays(n_features: int, n_lams: int, seconds_for_gram: float, seconds_per
     A working-set solver passes over X about 10 times to start and 3 times per further lam. The Gram matrix goes through memory
     about three times beside what it takes to form it.
     """
-    if 8.0 * n_features**2 > _GRAM_BYTES:
+    if 8.0 * n_features**2 > GRAM_BYTES:
         return False
     return seconds_for_gram + 24.0 * n_features**2 / MEMORY_RATE <= (10 + 3 * (n_lams - 1)) * seconds_per_pass
 
@@ -282,7 +282,7 @@ class DenseDesign(Design):
     X : (n_samples, n_features)
         The caller's matrix, read-only, float64 or float32.
     centre_first : bool
-        Whether products centre each row block before multiplying; see `_FAR_FROM_ORIGIN`.
+        Whether products centre each row block before multiplying; see `FAR_FROM_ORIGIN`.
     """
 
     X: Array
@@ -302,7 +302,7 @@ class DenseDesign(Design):
                 high[columns] = np.maximum(high[columns], block.max(axis=0))
                 sums[columns] += matmul(weight[np.newaxis], block)[0] if centre else 0.0
         means, constant = centre_or_not(low, high, sums, total, centre=centre)
-        far = centre & (np.abs(means) > _FAR_FROM_ORIGIN * (high - low))
+        far = centre & (np.abs(means) > FAR_FROM_ORIGIN * (high - low))
         return cls(np.sqrt(weights), total, means, low, high, constant, centre, X=X, centre_first=bool(np.any(far & ~constant)))
 
     @property

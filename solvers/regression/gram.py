@@ -27,7 +27,7 @@ class Gram(Record):
 
     Stands for the data in `solve`, `solve_path`, `lambda_max`, `lambda_zero`, `refit` and `certify`, for any penalty. Grams of
     parts of the data add up to that of the whole: streams, files that do not fit into memory, distributed data, the folds of a
-    cross-validation.
+    cross-validation (`gram_from_dask` adds them up on a cluster).
 
     Attributes
     ----------
@@ -116,9 +116,9 @@ class Gram(Record):
         """
         gram: Gram | None = None
         for number, block in enumerate(blocks):
-            part = _of_block(block, number)
+            part = gram_of_block(block, number)
             if part is not None:
-                gram = part if gram is None else _merge(gram, part, in_place=True)
+                gram = part if gram is None else merge_grams(gram, part, in_place=True)
         if gram is None:
             raise InputError("blocks must hold at least one row with a positive weight, got none")
         return gram
@@ -145,7 +145,7 @@ class Gram(Record):
         if not isinstance(other, Gram):
             raise IncompatibleError(f"other must be a Gram, got {type(other).__name__}: write Gram.from_blocks([(X, Y)])")
         _check_alike((self.n_features, self.n_targets), (other.n_features, other.n_targets), "other")
-        return _merge(self, other, in_place=False)
+        return merge_grams(self, other, in_place=False)
 
     def __add__(self, other: Gram) -> Gram:
         return self.merge(other) if isinstance(other, Gram) else NotImplemented
@@ -154,7 +154,7 @@ class Gram(Record):
         return {name: getattr(self, name) for name in ("n_samples", "total", "n_features", "n_targets")}
 
 
-def _of_block(block: Any, number: int) -> Gram | None:
+def gram_of_block(block: Any, number: int) -> Gram | None:
     """The Gram of one block; None where no row has a weight."""
     if not isinstance(block, (tuple, list)) or len(block) not in (2, 3):
         got = f"{len(block)} entries" if isinstance(block, (tuple, list)) else type(block).__name__
@@ -220,7 +220,7 @@ def _require_squares(gram: Gram, number: int) -> None:
         raise InputError(f"blocks[{number}] must have squares below 1.8e308, got larger ones: divide X or Y by a constant")
 
 
-def _merge(a: Gram, b: Gram, *, in_place: bool) -> Gram:
+def merge_grams(a: Gram, b: Gram, *, in_place: bool) -> Gram:
     """The Gram of both; ``in_place`` gives up the arrays of ``a``."""
     _check_alike((a.n_features, a.n_targets), (b.n_features, b.n_targets), "each of blocks")
     total = a.total + b.total

@@ -16,6 +16,7 @@ from solvers.regression.answers import Solver, solve_one
 from solvers.regression.bridge_solver import BridgeSolver
 from solvers.regression.criteria import DegreesOfFreedom, InformationCriteria, information_criteria
 from solvers.regression.fit import Fit
+from solvers.regression.losses import Loss
 from solvers.regression.penalties import GroupSparsity, Penalty
 from solvers.regression.problem import Options
 from solvers.regression.relaxed import Relaxation
@@ -304,7 +305,7 @@ def solve_path(
     Y: Any = None,
     penalty: Penalty | None = None,
     *,
-    loss: str = "squared",
+    loss: str | Loss = "squared",
     lams: Any = None,
     n_lams: int = 100,
     lam_ratio: float = 1e-3,

@@ -17,6 +17,8 @@ import numpy as np
 from solvers._arrays import Sparse, as_inputs, as_sample_weight, is_sparse
 from solvers._blas import matmul
 from solvers.errors import IncompatibleError, InputError
+from solvers.regression.dask_design import DaskDesign
+from solvers.regression.dask_rows import DaskRows, is_dask
 from solvers.regression.design import NEGLIGIBLE, DenseDesign, Design, ScaledDesign
 from solvers.regression.duality import DualGap
 from solvers.regression.groups import GroupedKernel
@@ -296,7 +298,7 @@ class Inputs:
         if Y is None:
             raise IncompatibleError(f"Y is missing: write {call}, Y of shape (n_samples, n_targets)")
         centre = options.fit_intercept
-        X, x_scale = tame_inputs(as_inputs(X), options.rescale)
+        X, x_scale = (DaskRows.of(X), 1.0) if is_dask(X) else tame_inputs(as_inputs(X), options.rescale)
         weights = _normalised(as_sample_weight(options.sample_weight, X.shape[0]), X.shape[0])
         design = design_of(X, weights, centre=centre)
         if not options.standardized:
@@ -321,8 +323,10 @@ def check_features(expected: int, n_features: int) -> None:
         raise InputError(f"X must have {expected} columns, as in the fit, got {n_features}")
 
 
-def design_of(X: Array | Sparse, weights: Array, *, centre: bool) -> Design:
-    """The design of canonical inputs, as `as_inputs` returns them, under sample weights ``(n_samples,)``."""
+def design_of(X: Array | Sparse | DaskRows, weights: Array, *, centre: bool) -> Design:
+    """The design of canonical inputs, as `as_inputs` or `DaskRows` has them, under sample weights ``(n_samples,)``."""
+    if isinstance(X, DaskRows):
+        return DaskDesign.build(X, weights, centre=centre)
     return (SparseDesign if is_sparse(X) else DenseDesign).build(X, weights, centre=centre)
 
 

@@ -19,9 +19,9 @@ from solvers.regression.fit import Fit
 from solvers.regression.gram import Gram
 from solvers.regression.gram_problem import GramProblem
 from solvers.regression.group_solver import GroupSparsitySolver, SquaredGroupSolver
-from solvers.regression.links import LINKS
 from solvers.regression.logistic_problem import LogisticProblem
 from solvers.regression.logistic_solver import LogisticBridgeSolver, LogisticGroupSolver
+from solvers.regression.losses import Loss, loss_name
 from solvers.regression.penalties import GroupSparsity, Penalty, prox, subdiff_distance, value
 from solvers.regression.problem import Options, Problem, check_features
 from solvers.regression.shrinknet import RegularizedShrinkNet, ShrinkNet
@@ -41,7 +41,7 @@ def solve(
     Y: Any = None,
     penalty: Penalty | None = None,
     *,
-    loss: str = "squared",
+    loss: str | Loss = "squared",
     fit_intercept: bool = True,
     standardize: bool = False,
     sample_weight: Any = None,
@@ -77,7 +77,7 @@ def solve(
         Targets. For ``loss="multinomial"`` labels (n_samples,), numbers or strings, or one-hot rows (n_samples, n_classes).
     penalty : Penalty
         For instance ``GroupSparsity(0.1)``.
-    loss : {"squared", "multinomial", "logistic"}
+    loss : {"squared", "multinomial", "logistic"} or SquaredLoss, MultinomialLoss, LogisticLoss
         See above. A class without weight, or a logistic target that never varies, is left out beside an intercept: its
         coefficients are 0, its intercept -inf or inf, its probability exactly 0 or 1.
     fit_intercept : bool
@@ -185,7 +185,7 @@ def lambda_max(
     Y: Any = None,
     penalty: Penalty | None = None,
     *,
-    loss: str = "squared",
+    loss: str | Loss = "squared",
     fit_intercept: bool = True,
     standardize: bool = False,
     sample_weight: Any = None,
@@ -226,7 +226,7 @@ def lambda_zero(
     Y: Any = None,
     penalty: Penalty | None = None,
     *,
-    loss: str = "squared",
+    loss: str | Loss = "squared",
     fit_intercept: bool = True,
     standardize: bool = False,
     sample_weight: Any = None,
@@ -346,16 +346,14 @@ def refit(
         return refit_one(solver, fit.support, fit.certificate.tol, monitor)
 
 
-LOSSES = ("squared", *LINKS)
 KNOWN_PENALTIES = (GroupSparsity, RegularizedShrinkNet, ShrinkNet)
 
 
 def build_problem(
-    X: Any, Y: Any, loss: str, options: Options, call: str = "solve(X, Y, penalty)"
+    X: Any, Y: Any, loss: str | Loss, options: Options, call: str = "solve(X, Y, penalty)"
 ) -> SquaredProblem | LogisticProblem:
     """The caller's data in canonical form, for a loss of `LOSSES`."""
-    if not isinstance(loss, str) or loss not in LOSSES:
-        raise InputError(f"loss must be one of {', '.join(map(repr, LOSSES))}, got {loss!r}")
+    loss = loss_name(loss)
     if isinstance(X, Gram):
         return GramProblem.of(X, Y, loss, options, call)
     if loss == "squared":

@@ -51,6 +51,7 @@ from solvers import (
     subdiff_distance,
     value,
 )
+from tests import bad_dask
 
 NAN, INF = np.nan, np.inf
 PACKAGE = FilePath(solvers.__file__).parent
@@ -748,7 +749,7 @@ CALLS = [
         for functions, argument, given, error, message in ARGUMENTS
         for function in functions
     ),
-    *(pytest.param(*row, id=row[-1]) for row in OTHER_CALLS),
+    *(pytest.param(*row, id=row[-1]) for row in (*OTHER_CALLS, *bad_dask.OTHER_CALLS)),
 ]
 
 

@@ -26,6 +26,7 @@ MODULES = (
     "table",
     "command",
     "streaming",
+    "distributed_gram",
 )
 
 
@@ -258,3 +259,13 @@ def test_quick_changes_defaults_only(bench):
 
 def test_blocks_far_from_zero_lose_nothing(bench):
     assert bench.streaming.remote_difference() <= 1e-10
+
+
+def test_the_cluster_is_given_the_blocks_of_the_single_process(bench):
+    dask = pytest.importorskip("dask")
+    blocks = bench.distributed_gram
+    with dask.config.set(scheduler="synchronous"):
+        assert blocks.difference(blocks.Work(50, 4, range(6), range(3))) <= 1e-14
+    X, Y = blocks.lazy(range(3), 50, 4)
+    assert (X.shape, Y.shape) == ((150, 4), (150, blocks.N_TARGETS))
+    assert blocks.work_of(SimpleNamespace(gigabytes=1.0, rows=1000, features=496, workers=2, share=0.1)).every == range(250)
