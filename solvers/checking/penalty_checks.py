@@ -158,6 +158,8 @@ def _prepared(
     steps = [as_number(step, "each of steps", strict=True) for step in steps]
     if not lengths or not steps:
         raise InputError(f"n_targets and steps must have at least one entry, got {n_targets!r} and {steps!r}")
+    if getattr(penalty, "groups", None) is not None:
+        raise IncompatibleError("penalty must be a sum over single columns, got groups of several: write it without groups")
     kernel = penalty.kernel(n_features)
     if not (isinstance(kernel, tuple) and hasattr(kernel, "_fields")):
         raise IncompatibleError(f"penalty.kernel must return a NamedTuple, got {type(kernel).__name__}")

@@ -321,6 +321,11 @@ def test_a_report_is_saved_and_printed(tmp_path) -> None:
     ("call", "error", "words"),
     [
         (lambda: check_penalty("l1"), IncompatibleError, "penalty must be a Penalty such as GroupSparsity"),  # pyright: ignore
+        (
+            lambda: check_penalty(GroupSparsity(1.0, groups=[0, 0])),
+            IncompatibleError,
+            "penalty must be a sum over single columns",
+        ),
         (lambda: check_penalty(GroupSparsity(1.0), n_features=0), InputError, "n_features must be at least 1, got 0"),
         (lambda: check_penalty(GroupSparsity(1.0, [1.0, 2.0]), n_features=3), InputError, "weights must have one entry"),
         (lambda: check_penalty(GroupSparsity(1.0), n_targets=()), InputError, "n_targets and steps must have at least one"),
