@@ -46,9 +46,13 @@ _HOME = {
     "solvers.regression.fit": ["Fit"],
     "solvers.regression.global_search": ["GlobalCertificate"],
     "solvers.regression.gram": ["Gram"],
+    "solvers.regression.linear_model": ["LinearModel"],
     "solvers.regression.path": ["Path", "RelaxedPath", "solve_path"],
+    "solvers.regression.removal": ["FirstSignChange", "NoRemoval", "Removal", "SignVariance", "Threshold"],
     "solvers.regression.shrinknet": ["Factors", "RegularizedShrinkNet", "ShrinkNet"],
     "solvers.regression.solver": ["lambda_max", "lambda_zero", "refit", "solve"],
+    "solvers.regression.training": ["TrainedShrinkNet", "train_repeats", "train_shrinknet"],
+    "solvers.regression.training_ledger": ["CostLedger", "RemovalEvent"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -77,6 +81,7 @@ if TYPE_CHECKING:
     from solvers.regression.fit import Fit as Fit
     from solvers.regression.global_search import GlobalCertificate as GlobalCertificate
     from solvers.regression.gram import Gram as Gram
+    from solvers.regression.linear_model import LinearModel as LinearModel
     from solvers.regression.path import Path as Path
     from solvers.regression.path import RelaxedPath as RelaxedPath
     from solvers.regression.path import solve_path as solve_path
@@ -85,6 +90,11 @@ if TYPE_CHECKING:
     from solvers.regression.penalties import prox as prox
     from solvers.regression.penalties import subdiff_distance as subdiff_distance
     from solvers.regression.penalties import value as value
+    from solvers.regression.removal import FirstSignChange as FirstSignChange
+    from solvers.regression.removal import NoRemoval as NoRemoval
+    from solvers.regression.removal import Removal as Removal
+    from solvers.regression.removal import SignVariance as SignVariance
+    from solvers.regression.removal import Threshold as Threshold
     from solvers.regression.shrinknet import Factors as Factors
     from solvers.regression.shrinknet import RegularizedShrinkNet as RegularizedShrinkNet
     from solvers.regression.shrinknet import ShrinkNet as ShrinkNet
@@ -92,6 +102,11 @@ if TYPE_CHECKING:
     from solvers.regression.solver import lambda_zero as lambda_zero
     from solvers.regression.solver import refit as refit
     from solvers.regression.solver import solve as solve
+    from solvers.regression.training import TrainedShrinkNet as TrainedShrinkNet
+    from solvers.regression.training import train_repeats as train_repeats
+    from solvers.regression.training import train_shrinknet as train_shrinknet
+    from solvers.regression.training_ledger import CostLedger as CostLedger
+    from solvers.regression.training_ledger import RemovalEvent as RemovalEvent
     from solvers.results import Certificate as Certificate
     from solvers.results import Kind as Kind
     from solvers.results import Limit as Limit

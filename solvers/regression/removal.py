@@ -188,15 +188,14 @@ def as_removal(removal: object) -> Removal:
     """The strategy that the caller gave."""
     if not isinstance(removal, Removal):
         raise IncompatibleError(
-            f"removal must be a strategy, got {removal!r}: write SignVariance(), FirstSignChange(), Threshold(value) or NoRemoval()"
+            f"removal must be a strategy, got {removal!r}: "
+            "write SignVariance(), FirstSignChange(), Threshold(value) or NoRemoval()"
         )
     return removal
 
 
 @helper
-def remove(
-    rule: RemovalRule, beta: Array, mean: Array, variance: Array, alive: Mask, noise: Array, stays_dead: bool
-) -> int:
+def remove(rule: RemovalRule, beta: Array, mean: Array, variance: Array, alive: Mask, noise: Array, stays_dead: bool) -> int:
     """Update the statistics by the present signs, set the switches of removed inputs to 0, and count the newly removed.
 
     ``noise (n_features,)`` in (0, 1] is read for randomized rules only. ``stays_dead`` removes every switch that is not positive.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -110,7 +110,7 @@ class TrainedShrinkNet(LinearModel):
     def _shown(self) -> dict[str, Any]:
         rows = super()._shown()
         live = f"{self.n_live} of {self.coef.shape[1]}" + ("" if self.n_live else ": the model is its intercept alone")
-        shown = {"status": f"{self.status} ({self.status.advice})", "objective": self.objective, "loss": self.loss, "live": live}
+        shown = {"status": self.status, "objective": self.objective, "loss": self.loss, "live": live}
         return shown | {"epochs": self.n_epochs, "cost": self.ledger.cost} | {k: v for k, v in rows.items() if k not in shown}
 
 
@@ -229,6 +229,7 @@ def train_shrinknet(
     """
     data = TrainingData.build(X, Y, loss, fit_intercept, sample_weight)
     plan = _plan(data, lam, lam2, p, optimizer, lr, n_epochs, batch_size, removal, gate, statistics, collect, gram)
+    # Ending with the last epoch is no limit.
     monitor = Monitor(max_iter=plan.n_epochs + 1, time_limit=time_limit, callback=callback, verbose=verbose)
     return _train(data, gram_of(data) if plan.gram else None, plan, as_generator(random_state), monitor)
 
@@ -236,7 +237,7 @@ def train_shrinknet(
 def train_repeats(
     X: Any, Y: Any, *, n_repeats: int, n_jobs: int = 1, random_state: Any = None, **options: Any
 ) -> tuple[TrainedShrinkNet, ...]:
-    """`train_shrinknet` from several random initial points; the data is checked, and its Gram built, once.
+    """`train_shrinknet` from several random initial points.
 
     Parameters
     ----------
@@ -274,46 +275,15 @@ def train_repeats(
     for name in ("callback", "verbose"):
         if name in options:
             raise IncompatibleError(f"{name} is for a single run: write train_shrinknet(X, Y, {name}=...)")
-    # One call checks the options and makes what the runs share.
-    shared = _shared(X, Y, **options)
-    time_limit = options.get("time_limit")
 
     def repeat(rng: np.random.Generator) -> TrainedShrinkNet:
-        return _train(*shared, rng, Monitor(max_iter=shared[2].n_epochs + 1, time_limit=time_limit))
+        return train_shrinknet(X, Y, random_state=rng, **options)
 
     rngs = as_generator(random_state).spawn(n_repeats)
     if n_jobs == 1:
         return tuple(map(repeat, rngs))
     with ThreadPoolExecutor(n_jobs) as pool:
         return tuple(pool.map(repeat, rngs))
-
-
-def _shared(
-    X: Any,
-    Y: Any,
-    *,
-    lam: float,
-    lr: float,
-    n_epochs: int,
-    lam2: float = 0.0,
-    p: float = 2.0,
-    loss: str = "squared",
-    optimizer: str = "adagrad",
-    batch_size: int | None = None,
-    removal: Removal = SignVariance(),  # noqa: B008
-    gate: str = "signed",
-    statistics: str = "step",
-    collect: bool = True,
-    gram: bool | None = None,
-    fit_intercept: bool = True,
-    sample_weight: Any = None,
-    time_limit: float | None = None,
-) -> tuple[TrainingData, Gram | None, Plan]:
-    """What several runs with these arguments share."""
-    del time_limit
-    data = TrainingData.build(X, Y, loss, fit_intercept, sample_weight)
-    plan = _plan(data, lam, lam2, p, optimizer, lr, n_epochs, batch_size, removal, gate, statistics, collect, gram)
-    return data, gram_of(data) if plan.gram else None, plan
 
 
 def _plan(

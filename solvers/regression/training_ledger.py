@@ -65,7 +65,7 @@ class CostLedger(Record):
 
     @property
     def multiply_adds(self) -> int:
-        """Multiply-adds of the matrix products: per epoch ``n_targets held^2`` on the Gram, ``2 n_samples n_targets held`` on rows."""
+        """Of the matrix products: per epoch ``n_targets held^2`` on the Gram, ``2 n_samples n_targets held`` on rows."""
         if self.form == "gram":
             return self.n_targets * int(np.sum(self.held**2))
         return 2 * self.n_samples * self.n_targets * int(np.sum(self.held))

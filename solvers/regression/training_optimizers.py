@@ -48,9 +48,7 @@ def as_stepper(optimizer: object, lr: float) -> Stepper:
 def accumulators(stepper: Stepper, shape: tuple[int, ...]) -> Accumulators:
     """Fresh accumulators for a variable of this shape."""
     none = (0,) * len(shape)
-    return Accumulators(
-        np.zeros(shape if stepper.kind == ADAM else none), np.zeros(none if stepper.kind == SGD else shape)
-    )
+    return Accumulators(np.zeros(shape if stepper.kind == ADAM else none), np.zeros(none if stepper.kind == SGD else shape))
 
 
 @helper

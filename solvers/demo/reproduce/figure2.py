@@ -29,8 +29,11 @@ from solvers.regression.training import train_shrinknet
 
 THRESHOLD = 0.5
 
-INITIAL_MEAN = 1
+RECORDED_MEAN = 1
 """The recorded runs started the running mean of every sign at 1, so that inputs whose switch starts negative are soon removed."""
+
+FAIR_START = "own sign first"
+"""Our variant: deterministic removal, the mean starting at each switch's own sign."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,8 @@ class Point:
         """The strategy."""
         if self.variant == BASELINE:
             return NoRemoval()
-        return SignVariance(1.0 - self.aggressiveness, THRESHOLD, INITIAL_MEAN, self.variant == RANDOMIZED)
+        initial_mean = "sign" if self.variant == FAIR_START else RECORDED_MEAN
+        return SignVariance(1.0 - self.aggressiveness, THRESHOLD, initial_mean, self.variant == RANDOMIZED)
 
     def run_name(self, of: str, repeat: int) -> str:
         """The name of one run in the store, which says all it depends on; ``of`` names data and seed."""
@@ -151,7 +155,7 @@ def points_of(recipe: Recipe, scale: Scale) -> Iterator[Point]:
         setting = next(setting for setting in recipe.shrink if setting.draft_lam == draft_lam)
         setting = setting._replace(n_epochs=max(1, round(EPOCH_FACTOR * setting.n_epochs * scale.share)))
         yield Point(setting, BASELINE, 0.0)
-        for variant in (DETERMINISTIC, RANDOMIZED):
+        for variant in (DETERMINISTIC, RANDOMIZED, FAIR_START):
             for aggressiveness in scale.aggressiveness:
                 yield Point(setting, variant, aggressiveness)
 
@@ -162,9 +166,9 @@ def compute_figure2(data: Dataset, scale: Scale, store: Store, n_jobs: int, cont
     points, of = list(points_of(recipe, scale)), f"{fingerprint(data)} seed={context.seed}"
     # All points with one repeat first: what is there after an interrupt covers the whole figure.
     tasks: dict[str, Callable[[], Numbers]] = {
-        point.run_name(of, repeat): partial(train_point, data, point, (context.seed, index, repeat))
+        point.run_name(of, repeat): partial(train_point, data, point, (context.seed, repeat))
         for repeat in range(scale.repeats)
-        for index, point in enumerate(points)
+        for point in points
     }
     complete = store.compute(tasks, n_jobs, context.progress, context.stopped)
     summaries = []
@@ -178,7 +182,10 @@ def compute_figure2(data: Dataset, scale: Scale, store: Store, n_jobs: int, cont
 
 
 def train_point(data: Dataset, point: Point, entropy: tuple[int, ...]) -> Numbers:
-    """One training: normalised loss, live inputs, the draft's cost, multiply-adds, seconds, and when the last removal came."""
+    """One training: normalised loss, live inputs, the draft's cost, multiply-adds, seconds, and when the last removal came.
+
+    Equal ``entropy`` gives equal initial points at all points of the figure: they can be compared in pairs.
+    """
     half_targets, setting = 0.5 * data.Y.shape[1], point.setting
     net = train_shrinknet(
         *(data.X, data.Y),
