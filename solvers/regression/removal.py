@@ -1,7 +1,7 @@
 """When a neuron (here: an input with its switch beta) is removed while training runs: the draft's section 3.1.
 
-The adopted strategy watches the sign ``s_t = sign(beta_t)`` after each optimiser step, by an exponentially weighted mean ``m`` and
-variance ``v`` with inertia ``gamma``:
+The adopted strategy watches the sign ``s_t = sign(beta_t)`` after each optimiser step, by an exponentially weighted mean ``m``
+and variance ``v`` with inertia ``gamma``:
 
     d_t = s_t - m_{t-1},    v_t = gamma v_{t-1} + (1 - gamma) d_t^2,    m_t = gamma m_{t-1} + (1 - gamma) s_t,
 

@@ -182,7 +182,7 @@ def test_long_training_with_lam2_comes_near_the_exact_solver():
 
 @pytest.mark.parametrize("loss", ["squared", "multinomial", "logistic"])
 def test_the_null_loss_is_that_of_the_best_intercept(loss):
-    X, Y, one_hot, s = problem(loss)
+    X, Y, _, s = problem(loss)
     data = TrainingData.build(X, Y, loss, True, s)
     assert data.null_loss == pytest.approx(data.loss_of(np.zeros(data.shape), data.null_intercept), rel=1e-12)
     for shift in np.eye(3):
