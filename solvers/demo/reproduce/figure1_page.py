@@ -73,7 +73,7 @@ def _on_the_optimum(figure: Figure1) -> Iterator[str]:
         largest = max(shrink, key=lambda t: t.setting.draft_lam)
         yield (
             f"Against the exact minimiser of the same objective, the trained group-sparsity objective is between "
-            f"{min(excess['group']):.2g} and {max(excess['group']):.2g} times as large, ShrinkNet's between "
+            f"{min(excess['group']):.3f} and {max(excess['group']):.3f} times as large, ShrinkNet's between "
             f"{min(excess['shrink']):.2g} and {max(excess['shrink']):.2g} times: its runs end far from their minimisers. At "
             f"lambda = {largest.setting.draft_lam:g} training keeps {_kept(figure, largest.run['sparsity'])} inputs (loss "
             f"{largest.run['loss']:.3f}), the exact solver {len(largest.exact.support)} (loss "
@@ -104,9 +104,8 @@ def _on_the_refit(figure: Figure1) -> Iterator[str]:
         trained, penalised, refitted = np.array(rows).T
         yield (
             f"The draft's claim is that ShrinkNet fits closer than group sparsity at equal sparsity. At the {len(rows)} "
-            f"sparsities that training reached between 0.1 and 0.995 it does so in {np.count_nonzero(trained < "
-            f"penalised)}. Beside group "
-            "sparsity refitted on the inputs it keeps, a baseline the draft leaves out, it does so in "
+            f"sparsities that training reached between 0.1 and 0.995 it does so in {np.count_nonzero(trained < penalised)}. "
+            "Beside group sparsity refitted on the inputs it keeps, a baseline the draft leaves out, it does so in "
             f"{np.count_nonzero(trained < refitted)}: on average the refit takes back "
             f"{np.mean((penalised - refitted) / penalised):.0%} of the path's loss, ShrinkNet's training "
             f"{np.mean((penalised - trained) / penalised):.0%}."
@@ -138,7 +137,7 @@ def _plates(figure: Figure1) -> Iterator[Plate]:
         ax.set_title("Trained as in the draft, and solved exactly")
         ax.set_xlabel("sparsity (share of inputs removed)")
         ax.set_ylabel("normalised loss")
-        ax.legend(loc="lower left", fontsize=9)
+        ax.legend(loc="upper left", bbox_to_anchor=(0.02, 0.97), fontsize=9)
         ax.axhline(1.0, color=GREY, linewidth=0.8, linestyle=":")
 
     if figure.trainings:
