@@ -40,6 +40,7 @@ _HOME = {
         "ShrinkNetRegressorCV",
     ],
     "solvers.regression.penalties": ["GroupSparsity", "Penalty", "prox", "subdiff_distance", "value"],
+    "solvers.networks": ["ReluNetwork"],
     "solvers.plots": ["plot_loss", "plot_norms"],
     "solvers.regression.certify": ["certify"],
     "solvers.regression.criteria": ["InformationCriteria"],
@@ -53,6 +54,7 @@ _HOME = {
     "solvers.regression.solver": ["lambda_max", "lambda_zero", "refit", "solve"],
     "solvers.regression.training": ["TrainedShrinkNet", "train_repeats", "train_shrinknet"],
     "solvers.regression.training_ledger": ["CostLedger", "RemovalEvent"],
+    "solvers.regression.training_network": ["TrainedNetwork", "train_network"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
     from solvers.estimators.regressors import GroupSparsityRegressorCV as GroupSparsityRegressorCV
     from solvers.estimators.regressors import ShrinkNetRegressor as ShrinkNetRegressor
     from solvers.estimators.regressors import ShrinkNetRegressorCV as ShrinkNetRegressorCV
+    from solvers.networks import ReluNetwork as ReluNetwork
     from solvers.plots import plot_loss as plot_loss
     from solvers.plots import plot_norms as plot_norms
     from solvers.regression.certify import certify as certify
@@ -107,6 +110,8 @@ if TYPE_CHECKING:
     from solvers.regression.training import train_shrinknet as train_shrinknet
     from solvers.regression.training_ledger import CostLedger as CostLedger
     from solvers.regression.training_ledger import RemovalEvent as RemovalEvent
+    from solvers.regression.training_network import TrainedNetwork as TrainedNetwork
+    from solvers.regression.training_network import train_network as train_network
     from solvers.results import Certificate as Certificate
     from solvers.results import Kind as Kind
     from solvers.results import Limit as Limit

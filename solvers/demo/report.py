@@ -29,7 +29,7 @@ PACKAGES = ("numpy", "scipy", "numba", "scikit-learn", "matplotlib")
 _DPI = 200
 
 _LEAD = (
-    "Every number comes with a certificate: evidence, recomputed from the data after the solver is done. A duality gap bounds "
+    "Every solver's answer comes with a certificate: evidence, recomputed from the data after it is done. A duality gap bounds "
     "how far the answer can be from the best possible one; stationarity says that no step of the search improves a single "
     "input's column. A certificate holds where its gap is at most the tolerance."
 )

@@ -39,7 +39,10 @@ TRADEOFF_FILES = {"index.html", "manifest.json", "tradeoff.csv"} | {
 CLASSIFICATION_FILES = {"classification.csv"} | {
     f"{name}.{suffix}" for name in ("classification", "classification_accuracy") for suffix in ("png", "svg")
 }
-FILES = TRADEOFF_FILES | CLASSIFICATION_FILES
+REMOVAL_FILES = {"removal.csv"} | {
+    f"{name}.{suffix}" for name in ("removal_sizes", "removal_accuracy") for suffix in ("png", "svg")
+}
+FILES = TRADEOFF_FILES | CLASSIFICATION_FILES | REMOVAL_FILES
 
 
 @pytest.fixture(scope="module")
