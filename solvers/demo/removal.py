@@ -163,11 +163,11 @@ def _plates(pairs: tuple[Pair, ...]) -> Iterator[Plate]:
             ax.plot(sizes, accuracies, "-", color=_COLOURS[pair.lam], linewidth=1.2)
             ax.plot(sizes[0], accuracies[0], "s", color=_COLOURS[pair.lam], markerfacecolor="white")
             ax.plot(sizes[1], accuracies[1], "o", color=_COLOURS[pair.lam], label=f"λ = {pair.lam:g}")
-        ax.set_xscale("log")
+        ax.set_xlim(left=0)
         ax.set_title("Accuracy on new images")
         ax.set_xlabel("parameters of the deployed network")
         ax.set_ylabel("share read correctly")
-        ax.legend(loc="lower right")
+        ax.legend()
 
     yield draw(
         "removal_sizes",

@@ -40,11 +40,14 @@ class RowEpochs:
         batch_size: int | None,
         per_epoch: bool,
     ) -> None:
-        self.data, self.X = data, data.X
+        # Batches are rows: read in the order of the memory.
+        whole = batch_size is None or batch_size >= len(data.X)
+        self.data, self.X = data, data.X if whole else np.ascontiguousarray(data.X)
         self.shares = (data.weights / data.total)[:, np.newaxis]
         self.penalty, self.stepper, self.rule, self.ceiling, self.rng = penalty, stepper, rule, ceiling, rng
         self.batch_size = len(self.X) if batch_size is None else min(batch_size, len(self.X))
         self.per_epoch = per_epoch
+        self._batch = np.empty((0, 0))
 
     def run(self, state: State, n_epochs: int) -> Stretch:
         """One epoch; its loss is the mean over the batches, each before its step."""
@@ -75,7 +78,7 @@ class RowEpochs:
 
     def _gradients(self, state: State, rows: Any) -> tuple[float, Array, Array]:
         """Loss and gradients in W and b of one batch, as means over its weights."""
-        X, Y, shares = self.X[rows], self.data.Y[rows], self.shares[rows]
+        X, Y, shares = self._rows(rows), self.data.Y[rows], self.shares[rows]
         if len(X) < len(self.X):
             total = float(np.sum(shares))
             shares = shares / total if total > 0 else shares
@@ -85,6 +88,15 @@ class RowEpochs:
         R *= -shares
         g_b = np.sum(R, axis=0) if self.data.fit_intercept else np.zeros(R.shape[1])
         return float(losses @ shares[:, 0]), matmul(R.T, X), g_b
+
+    def _rows(self, rows: Any) -> Array:
+        """Rows of X, copied to memory that is used again: fresh pages would cost as much as the products."""
+        if isinstance(rows, slice):
+            return self.X
+        if self._batch.shape != (len(rows), self.X.shape[1]):
+            self._batch = np.empty((len(rows), self.X.shape[1]))
+        # Indices are valid: "clip" only spares NumPy a copy of the result.
+        return np.take(self.X, rows, axis=0, out=self._batch, mode="clip")
 
     def _noise(self, live: Indices) -> Array:
         if not self.rule.randomized:
