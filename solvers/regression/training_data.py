@@ -55,6 +55,7 @@ class TrainingData:
             raise IncompatibleError(f"fit_intercept must be True or False, got {fit_intercept!r}")
         weights = as_sample_weight(sample_weight, len(X))
         weights = np.ones(len(X)) if weights is None else weights
+        weights.flags.writeable = False
         if loss == "squared":
             targets, is_vector = as_targets(Y, len(X))
             return cls(X, targets, weights, loss, bool(fit_intercept), None, is_vector)

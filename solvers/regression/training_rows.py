@@ -8,6 +8,7 @@ import numpy as np
 
 from solvers._blas import matmul
 from solvers.regression.removal import RemovalRule
+from solvers.regression.training_batches import batch_epoch
 from solvers.regression.training_data import TrainingData, losses_and_residuals
 from solvers.regression.training_gram import Stretch
 from solvers.regression.training_optimizers import Stepper
@@ -52,6 +53,8 @@ class RowEpochs:
     def run(self, state: State, n_epochs: int) -> Stretch:
         """One epoch; its loss is the mean over the batches, each before its step."""
         del n_epochs
+        if self.data.loss == "squared" and self.batch_size < len(self.X):
+            return self._squared_batches(state)
         loss = 0.0
         batches = self._batches()
         for number, rows in enumerate(batches):
@@ -68,6 +71,21 @@ class RowEpochs:
     def keep(self, kept: Indices) -> None:
         """Forget the inputs that are not at the positions ``kept``."""
         self.X = np.take(self.X, kept, axis=1)
+        # As the caller's data: one type for kernels.
+        self.X.flags.writeable = False
+
+    def _squared_batches(self, state: State) -> Stretch:
+        batches = self._batches()
+        noise = np.stack([self._noise(state.live) for _ in batches]) if self.rule.randomized else np.ones((1, len(state.live)))
+        loss = batch_epoch(
+            *(state.variables, self.X, self.data.Y, self.data.weights, np.concatenate(batches), self.batch_size),
+            *(self.data.fit_intercept, self.penalty, self.stepper, self.rule, self.per_epoch),
+            *(noise, state.n_steps + 1, self.ceiling),
+        )
+        if not loss <= self.ceiling:
+            return Stretch(np.empty(0), True)
+        state.n_steps += len(batches)
+        return Stretch(np.array([loss]), False)
 
     def _batches(self) -> list[Any]:
         if self.batch_size == len(self.X):

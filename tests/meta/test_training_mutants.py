@@ -17,19 +17,8 @@ NETWORK = ("tests/unit/test_training_network.py",)
 
 MUTANTS = [
     Mutant("variance from the new mean", "removal.py", "d = sign - mean[j]", "d = (sign - mean[j]) * rule.gamma", RULE),
-    Mutant(
-        "mean forgets its past",
-        "removal.py",
-        "mean[j] = rule.gamma * mean[j] + (1.0 - rule.gamma) * sign",
-        "mean[j] = sign",
-        RULE,
-    ),
     Mutant("removal below the threshold", "removal.py", "if variance[j] > limit or", "if variance[j] < limit or", RULE),
-    Mutant("noise without the threshold", "removal.py", "rule.threshold * noise[j]", "noise[j]", RULE),
-    Mutant(
-        "a dead switch comes back", "removal.py", "            beta[j] = 0.0\n            continue", "            continue", RULE
-    ),
-    Mutant("steps to removal rounded down", "removal.py", "for k in (t, t + 1)", "for k in (t + 1, t)", RULE),
+    Mutant("batches forget their weights", "training_batches.py", "weights[chosen[i]] / total if", "1.0 / size if", WALK),
     Mutant(
         "Adagrad without its root",
         "training_optimizers.py",
@@ -37,24 +26,9 @@ MUTANTS = [
         "(second[j] + _ADAGRAD_EPS)",
         WALK,
     ),
-    Mutant(
-        "Adam's first mean not corrected",
-        "training_optimizers.py",
-        "rate, root = lr / (1.0 - _BETA1**t)",
-        "rate, root = lr",
-        WALK,
-    ),
     Mutant("penalty on beta without its sign", "training_state.py", "-1.0 if v.beta[j] < 0.0 else 0.0)", "1.0)", WALK),
     Mutant(
         "gradient of beta from stepped A", "training_state.py", "g_beta[j] += G[t, j] * v.A[t, j]", "g_beta[j] += G[t, j]", WALK
-    ),
-    Mutant("power of the penalty on A", "training_state.py", "abs(A[t, j]) ** (p - 1.0)", "abs(A[t, j]) ** p", WALK),
-    Mutant(
-        "mean of the residual forgotten",
-        "training_gram.py",
-        "G[t, j] += r[t] * moments.mx[j] - moments.R",
-        "G[t, j] += -moments.R",
-        WALK,
     ),
     Mutant("a batch weighs as the whole", "training_rows.py", "shares / total if total > 0", "shares if total > 0", WALK),
     Mutant(
@@ -81,16 +55,8 @@ MUTANTS = [
     Mutant(
         "the last state after divergence", "training.py", "run.best if run.log.diverged", "run.state if run.log.diverged", RUNS
     ),
-    Mutant(
-        "events forget the consumer",
-        "training_graph.py",
-        "            self.behind.tell_consumers(kept)\n        return kept",
-        "        return kept",
-        NETWORK,
-    ),
     Mutant("a layer keeps its biases", "training_graph.py", "self.biases.keep(kept, axis=0)", "pass", NETWORK),
     Mutant("gradient through dead units", "training_network.py", "dZ = dH * beta * (Z > 0)", "dZ = dH * beta", NETWORK),
-    Mutant("switches not folded", "training_network.py", "weights[k + 1] * switch.beta.value", "weights[k + 1]", NETWORK),
 ]
 
 

@@ -217,6 +217,15 @@ def test_nothing_of_the_callers_is_written_to():
         np.testing.assert_array_equal(array, copy)
 
 
+@pytest.mark.parametrize("options", [{}, {"statistics": "epoch"}, {"fit_intercept": False}])
+def test_randomized_removal_in_mini_batches_does_not_depend_on_collection(options):
+    removal = SignVariance(0.99, initial_mean=1, randomized=True)
+    nets = [train(removal=removal, batch_size=16, collect=collect, **options) for collect in (True, False)]
+    np.testing.assert_allclose(nets[0].coef, nets[1].coef, atol=1e-9)
+    assert 0 < nets[0].n_live < 8
+    assert options.get("fit_intercept", True) or not nets[0].intercept.any()
+
+
 def test_a_mini_batch_without_weight_is_no_step_towards_anything():
     weights = np.zeros(60)
     weights[:5] = 1.0

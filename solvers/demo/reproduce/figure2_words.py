@@ -120,8 +120,8 @@ def make_notes(figure: Figure2) -> tuple[str, ...]:
         "The runs of one repeat start from the same point everywhere in the figure, so differences are taken in pairs.",
         "Cost: live inputs, summed over the epochs, the draft's measure. Seconds are wall time on this machine, with whatever "
         "else ran on it.",
-        "Below gamma = 0.875 a single step of the other sign removes: those points are the same experiment. Recorded values differ "
-        "there as far as independent random starts do.",
+        "Below gamma = 0.875 a single step of the other sign removes: those points are the same experiment. Recorded values "
+        "differ there as far as independent random starts do.",
         "Randomized removal drops an input with probability v / threshold at each step, v being the variance of its sign.",
         f"'{FAIR_START}' is not in the draft: deterministic removal, with the running mean started at the switch's own sign.",
         "No certificate: training proves nothing about its result.",
