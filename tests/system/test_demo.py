@@ -343,7 +343,7 @@ def test_the_page_needs_nothing_from_outside(demo, page):
         source = attributes.get("src") or (attributes.get("href") if tag == "link" else None)
         assert source is None or source.startswith("data:")
         if tag == "a":
-            assert attributes["href"] in FILES | {"#tradeoff", "#classification"}
+            assert attributes["href"] in FILES | {"#tradeoff", "#classification", "#removal"}
     style = "".join(page.text["style"])
     assert "url(" not in style
     assert "@import" not in style
@@ -351,7 +351,7 @@ def test_the_page_needs_nothing_from_outside(demo, page):
 
 def test_the_page_embeds_the_figures_described_in_words(page):
     images = [attributes for tag, attributes in page.tags if tag == "img"]
-    assert len(images) == 4
+    assert len(images) == 6
     assert all((image["src"] or "").startswith("data:image/svg+xml;base64,") and len(image["alt"] or "") > 50 for image in images)
 
 
