@@ -43,7 +43,7 @@ class RowEpochs:
     ) -> None:
         # Batches are rows: read in the order of the memory.
         whole = batch_size is None or batch_size >= len(data.X)
-        self.data, self.X = data, data.X if whole else np.ascontiguousarray(data.X)
+        self.data, self.X = data, data.X if whole else _read_only(np.ascontiguousarray(data.X))
         self.shares = (data.weights / data.total)[:, np.newaxis]
         self.penalty, self.stepper, self.rule, self.ceiling, self.rng = penalty, stepper, rule, ceiling, rng
         self.batch_size = len(self.X) if batch_size is None else min(batch_size, len(self.X))
@@ -70,9 +70,7 @@ class RowEpochs:
 
     def keep(self, kept: Indices) -> None:
         """Forget the inputs that are not at the positions ``kept``."""
-        self.X = np.take(self.X, kept, axis=1)
-        # As the caller's data: one type for kernels.
-        self.X.flags.writeable = False
+        self.X = _read_only(np.take(self.X, kept, axis=1))
 
     def _squared_batches(self, state: State) -> Stretch:
         batches = self._batches()
@@ -120,3 +118,10 @@ class RowEpochs:
         if not self.rule.randomized:
             return np.ones(len(live))
         return (1.0 - self.rng.random(self.data.X.shape[1]))[live]
+
+
+def _read_only(X: Array) -> Array:
+    """As the caller's data is: one type for kernels."""
+    X = X.view()
+    X.flags.writeable = False
+    return X
