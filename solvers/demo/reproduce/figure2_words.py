@@ -37,10 +37,9 @@ def make_sentences(figure: Figure2) -> Iterator[str]:
         "What the running mean's start does: the rule removes an input once a change of its sign has lasted about "
         f"0.158 / (1 - gamma) steps (threshold {THRESHOLD}). The recorded runs started every mean at 1, so a switch that starts "
         "negative counts as one that has just changed sign: about half of the inputs are removed after that many steps, useful "
-        "or not, unless they turn positive before. Early, most of the training is left for the others to take over; late, the "
-        "model must do without inputs it had come to use, in the epochs that are left, with the small steps that Adagrad takes by "
-        "then. Started at its "
-        "own sign, a switch is removed only after it really crossed zero."
+        "or not, unless they turn positive before. Early, most of the training is left for the others to take over; late, "
+        "the model must do without inputs it had come to use, in the epochs that are left, with the small steps that Adagrad "
+        "takes by then. Started at its own sign, a switch is removed only after it really crossed zero."
     )
     yield (
         "Without the penalty on A no minimiser exists (Proposition A.3): beta can always shrink while A grows. Every number here "
