@@ -126,8 +126,8 @@ def _sentences(pairs: tuple[Pair, ...]) -> tuple[str, ...]:
         f"{small.kept.n_parameters / small.removed.n_parameters:.1f} times fewer parameters. On images it was not trained on it "
         f"reads {small.removed_accuracy:.1%} of the digits; the same network, same start and penalty, nothing removed: "
         f"{small.kept_accuracy:.1%}.",
-        f"Over all values of lambda, removing changes the accuracy on new images by between {-max(drops):+.1%} and "
-        f"{-min(drops):+.1%}, and saves between {min(saved):.0%} and {max(saved):.0%} of the training's "
+        f"Over all values of lambda, removing changes the accuracy on new images by between {0.0 - max(drops):+.1%} and "
+        f"{0.0 - min(drops):+.1%}, and saves between {min(saved):.0%} and {max(saved):.0%} of the training's "
         f"multiplications. All trainings together took {_seconds(pairs, 'kept'):.1f} s without removal and "
         f"{_seconds(pairs, 'removed'):.1f} s with it.",
     )
