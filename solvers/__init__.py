@@ -43,6 +43,7 @@ _HOME = {
         "ShrinkNetRegressorCV",
     ],
     "solvers.regression.penalties": ["GroupSparsity", "Penalty", "prox", "subdiff_distance", "value"],
+    "solvers.networks": ["ReluNetwork"],
     "solvers.plots": ["plot_loss", "plot_norms"],
     "solvers.regression.certify": ["certify"],
     "solvers.regression.criteria": ["InformationCriteria"],
@@ -50,10 +51,15 @@ _HOME = {
     "solvers.regression.fit": ["Fit"],
     "solvers.regression.global_search": ["GlobalCertificate"],
     "solvers.regression.gram": ["Gram"],
+    "solvers.regression.linear_model": ["LinearModel"],
     "solvers.regression.losses": ["LogisticLoss", "Loss", "MultinomialLoss", "SquaredLoss"],
     "solvers.regression.path": ["Path", "RelaxedPath", "solve_path"],
+    "solvers.regression.removal": ["FirstSignChange", "NoRemoval", "Removal", "SignVariance", "Threshold"],
     "solvers.regression.shrinknet": ["Factors", "RegularizedShrinkNet", "ShrinkNet"],
     "solvers.regression.solver": ["lambda_max", "lambda_zero", "refit", "solve"],
+    "solvers.regression.training": ["TrainedShrinkNet", "train_repeats", "train_shrinknet"],
+    "solvers.regression.training_ledger": ["CostLedger", "RemovalEvent"],
+    "solvers.regression.training_network": ["TrainedNetwork", "train_network"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -79,6 +85,7 @@ if TYPE_CHECKING:
     from solvers.estimators.regressors import GroupSparsityRegressorCV as GroupSparsityRegressorCV
     from solvers.estimators.regressors import ShrinkNetRegressor as ShrinkNetRegressor
     from solvers.estimators.regressors import ShrinkNetRegressorCV as ShrinkNetRegressorCV
+    from solvers.networks import ReluNetwork as ReluNetwork
     from solvers.plots import plot_loss as plot_loss
     from solvers.plots import plot_norms as plot_norms
     from solvers.regression.certify import certify as certify
@@ -87,6 +94,7 @@ if TYPE_CHECKING:
     from solvers.regression.fit import Fit as Fit
     from solvers.regression.global_search import GlobalCertificate as GlobalCertificate
     from solvers.regression.gram import Gram as Gram
+    from solvers.regression.linear_model import LinearModel as LinearModel
     from solvers.regression.losses import LogisticLoss as LogisticLoss
     from solvers.regression.losses import Loss as Loss
     from solvers.regression.losses import MultinomialLoss as MultinomialLoss
@@ -99,6 +107,11 @@ if TYPE_CHECKING:
     from solvers.regression.penalties import prox as prox
     from solvers.regression.penalties import subdiff_distance as subdiff_distance
     from solvers.regression.penalties import value as value
+    from solvers.regression.removal import FirstSignChange as FirstSignChange
+    from solvers.regression.removal import NoRemoval as NoRemoval
+    from solvers.regression.removal import Removal as Removal
+    from solvers.regression.removal import SignVariance as SignVariance
+    from solvers.regression.removal import Threshold as Threshold
     from solvers.regression.shrinknet import Factors as Factors
     from solvers.regression.shrinknet import RegularizedShrinkNet as RegularizedShrinkNet
     from solvers.regression.shrinknet import ShrinkNet as ShrinkNet
@@ -106,6 +119,13 @@ if TYPE_CHECKING:
     from solvers.regression.solver import lambda_zero as lambda_zero
     from solvers.regression.solver import refit as refit
     from solvers.regression.solver import solve as solve
+    from solvers.regression.training import TrainedShrinkNet as TrainedShrinkNet
+    from solvers.regression.training import train_repeats as train_repeats
+    from solvers.regression.training import train_shrinknet as train_shrinknet
+    from solvers.regression.training_ledger import CostLedger as CostLedger
+    from solvers.regression.training_ledger import RemovalEvent as RemovalEvent
+    from solvers.regression.training_network import TrainedNetwork as TrainedNetwork
+    from solvers.regression.training_network import train_network as train_network
     from solvers.results import Certificate as Certificate
     from solvers.results import Kind as Kind
     from solvers.results import Limit as Limit

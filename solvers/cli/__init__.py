@@ -9,7 +9,7 @@ from __future__ import annotations
 import click
 
 from solvers import __version__
-from solvers.cli import check, demo
+from solvers.cli import check, demo, reproduce
 from solvers.cli.frame import Commands
 
 
@@ -21,6 +21,7 @@ def commands() -> None:
 
 commands.add_command(demo.command)
 commands.add_command(check.command)
+commands.add_command(reproduce.command)
 
 
 def main() -> None:

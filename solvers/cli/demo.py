@@ -39,7 +39,7 @@ def command(ctx: click.Context, out: Path, seed: int, file: str | None, name: st
     Exit code 0: every certificate holds. 1: an error, or a certificate that does not hold. 2: options or data that cannot be
     used. 3: stopped by Ctrl-C, the report holds what was finished.
     """
-    data = _load(file, name, targets)
+    data = load_data(file, name, targets)
     with first_interrupt_asks() as stopped, progress_bar(stopped) as on_progress:
         from solvers.demo import run_demo
 
@@ -50,8 +50,8 @@ def command(ctx: click.Context, out: Path, seed: int, file: str | None, name: st
     ctx.exit(_exit_code(result))
 
 
-def _load(file: str | None, name: str | None, targets: int | None) -> Dataset | None:
-    """The data that was asked for; None for the demo's own."""
+def load_data(file: str | None, name: str | None, targets: int | None) -> Dataset | None:
+    """The data that was asked for; None where none was."""
     if file is not None and name is not None:
         raise Refused("--data and --openml exclude each other: write --data FILE or --openml NAME")
     if file is None and name is None:

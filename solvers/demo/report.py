@@ -28,6 +28,12 @@ PACKAGES = ("numpy", "scipy", "numba", "scikit-learn", "matplotlib")
 
 _DPI = 200
 
+_LEAD = (
+    "Every solver's answer comes with a certificate: evidence, recomputed from the data after it is done. A duality gap bounds "
+    "how far the answer can be from the best possible one; stationarity says that no step of the search improves a single "
+    "input's column. A certificate holds where its gap is at most the tolerance."
+)
+
 
 @dataclass(frozen=True)
 class Run:
@@ -41,11 +47,15 @@ class Run:
         Reading of ``time.perf_counter`` at the start.
     complete : bool
         False where the run was stopped early.
+    title, lead : str
+        What stands above all pages.
     """
 
     seed: int
     began: float
     complete: bool
+    title: str = "Experiments of the papers, computed anew"
+    lead: str = _LEAD
 
 
 def write_report(folder: Path, pages: Sequence[Page], run: Run) -> tuple[Path, float]:
@@ -77,7 +87,7 @@ def write_report(folder: Path, pages: Sequence[Page], run: Run) -> tuple[Path, f
     manifest = make_manifest(pages, run, wall_time)
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     index = folder / "index.html"
-    index.write_text(_document(pages, manifest, images), encoding="utf-8")
+    index.write_text(_document(pages, manifest, images, run), encoding="utf-8")
     return index, wall_time
 
 
@@ -165,9 +175,9 @@ def _write_figure(folder: Path, plate: Plate) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg.getvalue()).decode("ascii")
 
 
-def _document(pages: Sequence[Page], manifest: dict[str, Any], images: dict[str, str]) -> str:
+def _document(pages: Sequence[Page], manifest: dict[str, Any], images: dict[str, str], run: Run) -> str:
     style = importlib.resources.files(solvers.demo).joinpath("style.css").read_text(encoding="utf-8")
-    parts = [_head(manifest), _contents(pages), *(_section(page, images) for page in pages), _footer(manifest)]
+    parts = [_head(manifest, run), _contents(pages), *(_section(page, images) for page in pages), _footer(manifest)]
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -186,14 +196,12 @@ def _document(pages: Sequence[Page], manifest: dict[str, Any], images: dict[str,
 """
 
 
-def _head(manifest: dict[str, Any]) -> str:
+def _head(manifest: dict[str, Any], run: Run) -> str:
     warning = '<p class="warning">This run was stopped early: the report holds what was finished.</p>\n'
     stopped = "" if manifest["complete"] else warning
     return f"""<header>
-<h1>Experiments of the papers, computed anew</h1>
-<p class="soft">Every number comes with a certificate: evidence, recomputed from the data after the solver is done. A duality gap
-bounds how far the answer can be from the best possible one; stationarity says that no step of the search improves a single
-input's column. A certificate holds where its gap is at most the tolerance.</p>
+<h1>{escape(run.title)}</h1>
+<p class="soft">{escape(run.lead)}</p>
 {stopped}{_facts(manifest)}</header>
 """
 
@@ -201,7 +209,9 @@ input's column. A certificate holds where its gap is at most the tolerance.</p>
 def _facts(manifest: dict[str, Any]) -> str:
     counts, weakest = manifest["certificates"], manifest["worst_certificate"]
     verdict = "good" if counts["holding"] == counts["issued"] else "bad"
-    facts = [("Certificates", f'<span class="{verdict}">{counts["holding"]} of {counts["issued"]} hold</span>', "")]
+    facts = []
+    if counts["issued"]:
+        facts = [("Certificates", f'<span class="{verdict}">{counts["holding"]} of {counts["issued"]} hold</span>', "")]
     if weakest is not None:
         where = f"{weakest['kind'].replace('_', ' ')}, tol {float(weakest['tol']):.0e}; {weakest['of']}"
         facts.append(("Worst certificate", f"gap {float(weakest['gap']):.1e}", where))

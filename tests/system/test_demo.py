@@ -42,7 +42,10 @@ CLASSIFICATION_FILES = {"classification.csv"} | {
 PROPOSITIONS_FILES = {"propositions.csv"} | {
     f"propositions_{name}.{suffix}" for name in ("hill", "valley", "minima", "penalty") for suffix in ("png", "svg")
 }
-FILES = TRADEOFF_FILES | CLASSIFICATION_FILES | PROPOSITIONS_FILES
+REMOVAL_FILES = {"removal.csv"} | {
+    f"{name}.{suffix}" for name in ("removal_sizes", "removal_accuracy") for suffix in ("png", "svg")
+}
+FILES = TRADEOFF_FILES | CLASSIFICATION_FILES | REMOVAL_FILES | PROPOSITIONS_FILES
 
 
 @pytest.fixture(scope="module")
@@ -343,7 +346,7 @@ def test_the_page_needs_nothing_from_outside(demo, page):
         source = attributes.get("src") or (attributes.get("href") if tag == "link" else None)
         assert source is None or source.startswith("data:")
         if tag == "a":
-            assert attributes["href"] in FILES | {"#tradeoff", "#classification", "#propositions"}
+            assert attributes["href"] in FILES | {"#tradeoff", "#classification", "#removal", "#propositions"}
     style = "".join(page.text["style"])
     assert "url(" not in style
     assert "@import" not in style
@@ -351,7 +354,7 @@ def test_the_page_needs_nothing_from_outside(demo, page):
 
 def test_the_page_embeds_the_figures_described_in_words(page):
     images = [attributes for tag, attributes in page.tags if tag == "img"]
-    assert len(images) == 8
+    assert len(images) == 10
     assert all((image["src"] or "").startswith("data:image/svg+xml;base64,") and len(image["alt"] or "") > 50 for image in images)
 
 
