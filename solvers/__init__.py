@@ -24,6 +24,7 @@ _HOME = {
         "MissingDependencyError",
         "SolveError",
     ],
+    "solvers.networks": ["ReluNetwork"],
     "solvers.results": ["Certificate", "Kind", "Limit", "Status", "saveable"],
     "solvers._progress": ["Progress"],
     "solvers._compile": ["implements"],
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from solvers.estimators.regressors import GroupSparsityRegressorCV as GroupSparsityRegressorCV
     from solvers.estimators.regressors import ShrinkNetRegressor as ShrinkNetRegressor
     from solvers.estimators.regressors import ShrinkNetRegressorCV as ShrinkNetRegressorCV
+    from solvers.networks import ReluNetwork as ReluNetwork
     from solvers.plots import plot_loss as plot_loss
     from solvers.plots import plot_norms as plot_norms
     from solvers.regression.certify import certify as certify
