@@ -56,12 +56,12 @@ def test_the_caller_keeps_the_arrays() -> None:
 def test_from_sklearn_predicts_alike() -> None:
     rng = np.random.default_rng(1)
     X, y = rng.standard_normal((60, 5)), rng.integers(0, 3, 60)
-    regressor = MLPRegressor((8, 6), max_iter=20, random_state=0).fit(X, X[:, 0])
+    regressor = MLPRegressor(hidden_layer_sizes=(8, 6), max_iter=20, random_state=0).fit(X, X[:, 0])
     np.testing.assert_allclose(ReluNetwork.from_sklearn(regressor).forward(X)[:, 0], regressor.predict(X), rtol=1e-10)
-    classifier = MLPClassifier((8,), max_iter=20, random_state=0).fit(X, y)
+    classifier = MLPClassifier(hidden_layer_sizes=(8,), max_iter=20, random_state=0).fit(X, y)
     logits = ReluNetwork.from_sklearn(classifier).forward(X)
     np.testing.assert_array_equal(np.argmax(logits, axis=1), classifier.predict(X))
-    deep = MLPRegressor((4,), activation="tanh", max_iter=2, random_state=0).fit(X, X[:, 0])
+    deep = MLPRegressor(hidden_layer_sizes=(4,), activation="tanh", max_iter=2, random_state=0).fit(X, X[:, 0])
     with pytest.raises(IncompatibleError, match="activation='relu', got 'tanh'"):
         ReluNetwork.from_sklearn(deep)
     with pytest.raises(IncompatibleError, match="must be a fitted"):
