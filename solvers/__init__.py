@@ -24,6 +24,8 @@ _HOME = {
         "MissingDependencyError",
         "SolveError",
     ],
+    "solvers.lottery.answers": ["SubsetSum", "SubsetSums"],
+    "solvers.lottery.subset_sum": ["subset_sum", "subset_sums"],
     "solvers.networks": ["ReluNetwork"],
     "solvers.results": ["Certificate", "Kind", "Limit", "Status", "saveable"],
     "solvers._progress": ["Progress"],
@@ -71,6 +73,10 @@ if TYPE_CHECKING:
     from solvers.estimators.regressors import GroupSparsityRegressorCV as GroupSparsityRegressorCV
     from solvers.estimators.regressors import ShrinkNetRegressor as ShrinkNetRegressor
     from solvers.estimators.regressors import ShrinkNetRegressorCV as ShrinkNetRegressorCV
+    from solvers.lottery.answers import SubsetSum as SubsetSum
+    from solvers.lottery.answers import SubsetSums as SubsetSums
+    from solvers.lottery.subset_sum import subset_sum as subset_sum
+    from solvers.lottery.subset_sum import subset_sums as subset_sums
     from solvers.networks import ReluNetwork as ReluNetwork
     from solvers.plots import plot_loss as plot_loss
     from solvers.plots import plot_norms as plot_norms

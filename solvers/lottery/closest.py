@@ -1,8 +1,8 @@
 """The subset sum closest to a target, proven, for one instance after the other: meet in the middle with signs.
 
-Of n values, ``n - 2 h`` (two or three) stay outside; the signed sums of two halves of h values each are sorted, and for each of the
-``2^(n - 2h)`` sums of those outside the two lists are scanned. That takes ``2^(n/2 + 2)`` steps (1.4 times as many for odd n), all
-in lists of ``2^(n/2 - 1)`` numbers: at n = 21 they stay in the first-level cache.
+Of n values, ``n - 2 h`` (two or three) stay outside; the signed sums of two halves of h values each are sorted, and for each of
+the ``2^(n - 2h)`` sums of those outside the two lists are scanned. That takes ``2^(n/2 + 2)`` steps (1.4 times as many for odd
+n), all in lists of ``2^(n/2 - 1)`` numbers: at n = 21 they stay in the first-level cache.
 """
 
 from __future__ import annotations
@@ -12,7 +12,16 @@ from typing import Any
 import numpy as np
 
 from solvers._compile import helper, kernel
-from solvers.lottery.fixed_point import SUM_BITS, exact_error, fixed, live_values, n_kept, scale_of, to_fixed, window, within_reach
+from solvers.lottery.fixed_point import (
+    SUM_BITS,
+    exact_error,
+    fixed,
+    live_values,
+    n_kept,
+    scale_of,
+    to_fixed,
+    within_reach,
+)
 from solvers.lottery.half_sums import HITS, mask_of, scan_four, sorted_halves
 
 Array = np.ndarray[Any, np.dtype[np.float64]]

@@ -82,8 +82,8 @@ def within_reach(values: Array, target: float) -> float:
 def window(n: int, best: int, excess: float) -> int:
     """Units beyond the fixed-point error ``best`` within which the best subset must lie.
 
-    ``n + 1`` for the rounding of n values and the target, and an ulp of the error, which is rounded at the end; ``excess`` is how far
-    (in units) the target was moved by `within_reach`.
+    ``n + 1`` for the rounding of n values and the target, and an ulp of the error, which is rounded at the end; ``excess`` is
+    how far (in units) the target was moved by `within_reach`.
     """
     return n + 1 + np.int64(min((best + excess) * 2.0**-51, 2.0**59))
 

@@ -1,8 +1,9 @@
 """Sorted half sums by merging in place, and the scan of two sorted lists for the pairs closest to a target.
 
 With signs instead of subsets, ``sum_S v = 1/2 sum_i v_i + sum_i e_i v_i / 2`` with ``e_i = 1`` for kept values and -1 for others,
-the list of all ``2^m`` sums is symmetric. Its upper half is merged from the list of ``m - 1`` values, from the top down, into free
-space behind it; the lower half is its mirror image. So no second buffer, half the comparisons, no test for an exhausted list.
+the list of all ``2^m`` sums is symmetric. Its upper half is merged from the list of ``m - 1`` values, from the top down, into
+free space behind it; the lower half is its mirror image. So no second buffer, half the comparisons, no test for an exhausted
+list.
 """
 
 from __future__ import annotations
@@ -134,8 +135,8 @@ def scan_four(
 ) -> None:
     """Find the pairs with ``A[i] - B[j]`` closest to each of four targets ``shifts[first:first+4]``.
 
-    The usual two pointers, without branches: both lists end in a sentinel, so each scan takes exactly ``steps`` steps, and j is the
-    number of steps minus i. Four scans overlap their waiting for memory. Every pair within the window shares its row, further
+    The usual two pointers, without branches: both lists end in a sentinel, so each scan takes exactly ``steps`` steps, and j is
+    the number of steps minus i. Four scans overlap their waiting for memory. Every pair within the window shares its row, further
     along, or its column with a pair that is visited: `visit_window` finds it from there.
     """
     i0 = i1 = i2 = i3 = 0
