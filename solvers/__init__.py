@@ -25,6 +25,8 @@ _HOME = {
         "SolveError",
     ],
     "solvers.lottery.answers": ["SubsetSum", "SubsetSums"],
+    "solvers.lottery.prune": ["prune_to_network"],
+    "solvers.lottery.tickets": ["LotteryTicket"],
     "solvers.lottery.subset_sum": ["subset_sum", "subset_sums"],
     "solvers.networks": ["ReluNetwork"],
     "solvers.results": ["Certificate", "Kind", "Limit", "Status", "saveable"],
@@ -75,8 +77,10 @@ if TYPE_CHECKING:
     from solvers.estimators.regressors import ShrinkNetRegressorCV as ShrinkNetRegressorCV
     from solvers.lottery.answers import SubsetSum as SubsetSum
     from solvers.lottery.answers import SubsetSums as SubsetSums
+    from solvers.lottery.prune import prune_to_network as prune_to_network
     from solvers.lottery.subset_sum import subset_sum as subset_sum
     from solvers.lottery.subset_sum import subset_sums as subset_sums
+    from solvers.lottery.tickets import LotteryTicket as LotteryTicket
     from solvers.networks import ReluNetwork as ReluNetwork
     from solvers.plots import plot_loss as plot_loss
     from solvers.plots import plot_norms as plot_norms

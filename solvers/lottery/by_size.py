@@ -13,7 +13,7 @@ import numpy as np
 
 from solvers._compile import helper, kernel
 from solvers.lottery.closest import spread
-from solvers.lottery.fixed_point import SUM_BITS, exact_error, fixed, live_values, scale_of, to_fixed, window, within_reach
+from solvers.lottery.fixed_point import SUM_BITS, Int, exact_error, fixed, live_values, scale_of, to_fixed, window, within_reach
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Integers = np.ndarray[Any, np.dtype[np.int64]]
@@ -30,7 +30,7 @@ _FAR = 1 << 61
 
 @kernel
 def subsets_by_size(
-    values: Array, targets: Array, tol: float, max_size: int, fewest: bool, masks: Integers, sizes: Integers, codes: Codes
+    values: Array, targets: Array, tol: float, max_size: Int, fewest: bool, masks: Integers, sizes: Integers, codes: Codes
 ) -> None:
     """For each target the best subset of at most ``max_size`` values.
 
@@ -96,7 +96,7 @@ def subsets_by_size(
 
 
 @helper
-def _lists(W: Integers, shift: int, most: int, exact: bool, L: Integers, starts: Integers, counts: Integers) -> None:
+def _lists(W: Integers, shift: Int, most: Int, exact: bool, L: Integers, starts: Integers, counts: Integers) -> None:
     """Sorted sums of up to ``most`` of ``W``, by their number: ``counts[j]`` keys from ``L[starts[j]]``."""
     m = W.shape[0]
     place, choose = 0, 1
@@ -119,7 +119,7 @@ def _lists(W: Integers, shift: int, most: int, exact: bool, L: Integers, starts:
 
 
 @helper
-def _merge(L: Integers, into: int, n_into: int, source: int, n_source: int, key: int) -> None:
+def _merge(L: Integers, into: Int, n_into: Int, source: Int, n_source: Int, key: Int) -> None:
     """Merge ``n_source`` numbers plus ``key`` into ``n_into`` others, from the back."""
     i, j = into + n_into - 1, source + n_source - 1
     p = i + n_source
@@ -134,7 +134,7 @@ def _merge(L: Integers, into: int, n_into: int, source: int, n_source: int, key:
 
 
 @helper
-def _without_repeats(L: Integers, start: int, count: int, shift: int) -> int:
+def _without_repeats(L: Integers, start: Int, count: Int, shift: Int) -> Int:
     """Of equal sums keep the first, which has the smallest mask; how many are left."""
     if count == 0:
         return 0
@@ -147,7 +147,7 @@ def _without_repeats(L: Integers, start: int, count: int, shift: int) -> int:
 
 
 @helper
-def _smallest(A: Integers, B: Integers, starts: Integers, counts: Integers, size: int, h: int, m: int, t: int) -> int:
+def _smallest(A: Integers, B: Integers, starts: Integers, counts: Integers, size: Int, h: Int, m: Int, t: Int) -> Int:
     """The smallest ``|A_j + B_(size - j) - t|`` over all j, in units."""
     lowest = _FAR
     for j in range(max(0, size - (m - h)), min(size, h) + 1):
@@ -170,19 +170,19 @@ def _best_within(
     B: Integers,
     starts: Integers,
     counts: Integers,
-    size: int,
-    h: int,
-    m: int,
-    t: int,
-    limit: int,
+    size: Int,
+    h: Int,
+    m: Int,
+    t: Int,
+    limit: Int,
     row: Array,
     live: Integers,
     target: float,
     partials: Array,
     best: Integers,
     best_error: float,
-    pairs: int,
-) -> tuple[float, int]:
+    pairs: Int,
+) -> tuple[float, Int]:
     """Look at all pairs of ``size`` values within ``limit`` units; ``best`` is (mask, size). Sizes come in ascending order."""
     low = (np.int64(1) << h) - 1
     for j in range(max(0, size - (m - h)), min(size, h) + 1):

@@ -14,6 +14,7 @@ import numpy as np
 from solvers._compile import helper, kernel
 from solvers.lottery.fixed_point import (
     SUM_BITS,
+    Int,
     exact_error,
     fixed,
     live_values,
@@ -73,7 +74,7 @@ def closest_subsets(values: Array, targets: Array, masks: Integers, crowded: Fla
 
 
 @helper
-def _outer_shifts(W: Integers, inner: int, m: int, target: int, shifts: Integers) -> int:
+def _outer_shifts(W: Integers, inner: Int, m: Int, target: Int, shifts: Integers) -> Int:
     """Twice the target minus all values minus the signed sums of ``W[inner:m]``, in the order of their masks."""
     for k in range(m):
         target -= W[k]
@@ -91,9 +92,9 @@ def _outer_shifts(W: Integers, inner: int, m: int, target: int, shifts: Integers
 def _best_hit(
     A: Integers,
     B: Integers,
-    h: int,
+    h: Int,
     W: Integers,
-    m: int,
+    m: Int,
     shifts: Integers,
     hits: Integers,
     state: Integers,
@@ -102,7 +103,7 @@ def _best_hit(
     target: float,
     sums: Integers,
     partials: Array,
-) -> int:
+) -> Int:
     """Of all pairs within the window, the best mask by its exact error; sets ``state[3]`` where they are too many to be sure."""
     best, best_error, seen = np.int64(0), np.inf, 0
     size, limit = 1 << h, state[1]
@@ -134,12 +135,12 @@ def _best_hit(
 
 
 @helper
-def _repeats(L: Integers, i: int, size: int) -> bool:
+def _repeats(L: Integers, i: Int, size: Int) -> bool:
     return (i > 0 and L[i - 1] == L[i]) or (i + 1 < size and L[i + 1] == L[i])
 
 
 @helper
-def better(error: float, mask: int, best_error: float, best: int) -> bool:
+def better(error: float, mask: Int, best_error: float, best: Int) -> bool:
     """Smaller error, then fewer kept, then the smaller mask."""
     if error != best_error:
         return error < best_error
@@ -147,7 +148,7 @@ def better(error: float, mask: int, best_error: float, best: int) -> bool:
 
 
 @helper
-def spread(mask: int, live: Integers, m: int) -> int:
+def spread(mask: Int, live: Integers, m: Int) -> Int:
     """From bits of live values to bits of all values."""
     placed = np.int64(0)
     for k in range(m):

@@ -16,6 +16,8 @@ import numpy as np
 from solvers._compile import helper
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
+Int = Any
+"""A 64-bit integer of compiled code, of which Python sees sometimes an int and sometimes an np.int64."""
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 
 SUM_BITS = 58
@@ -26,7 +28,7 @@ BEYOND = 1 << 61
 
 
 @helper
-def live_values(values: Array, live: Integers) -> int:
+def live_values(values: Array, live: Integers) -> Int:
     """Write the places of the non-zero values to ``live``; their number. A zero is never kept: it only costs size."""
     m = 0
     for i in range(values.shape[0]):
@@ -37,7 +39,7 @@ def live_values(values: Array, live: Integers) -> int:
 
 
 @helper
-def scale_of(values: Array, bits: int) -> int:
+def scale_of(values: Array, bits: Int) -> Int:
     """The largest ``scale`` at which ``sum |values| 2^scale`` stays below ``2^bits``."""
     total = 0.0
     for i in range(values.shape[0]):
@@ -47,14 +49,14 @@ def scale_of(values: Array, bits: int) -> int:
 
 
 @helper
-def fixed(x: float, scale: int) -> float:
+def fixed(x: float, scale: Int) -> float:
     """``x 2^scale`` before rounding, in two steps: the power alone may overflow."""
     first = scale // 2
     return x * math.ldexp(1.0, first) * math.ldexp(1.0, scale - first)
 
 
 @helper
-def to_fixed(values: Array, live: Integers, m: int, scale: int, W: Integers) -> bool:
+def to_fixed(values: Array, live: Integers, m: Int, scale: Int, W: Integers) -> bool:
     """Write the live values as integers to ``W``; whether none was rounded."""
     exact = True
     first = scale // 2
@@ -79,7 +81,7 @@ def within_reach(values: Array, target: float) -> float:
 
 
 @helper
-def window(n: int, best: int, excess: float) -> int:
+def window(n: Int, best: Int, excess: float) -> Int:
     """Units beyond the fixed-point error ``best`` within which the best subset must lie.
 
     ``n + 1`` for the rounding of n values and the target, and an ulp of the error, which is rounded at the end; ``excess`` is
@@ -89,7 +91,7 @@ def window(n: int, best: int, excess: float) -> int:
 
 
 @helper
-def exact_error(values: Array, live: Integers, m: int, mask: int, target: float, partials: Array) -> float:
+def exact_error(values: Array, live: Integers, m: Int, mask: Int, target: float, partials: Array) -> float:
     """``|target - sum of the chosen values|``, correctly rounded: Shewchuk's algorithm, as in `math.fsum`.
 
     Bit k of ``mask`` stands for ``values[live[k]]``; ``partials`` is scratch for ``m + 2`` numbers.
@@ -116,7 +118,7 @@ def exact_error(values: Array, live: Integers, m: int, mask: int, target: float,
 
 
 @helper
-def _rounded(partials: Array, count: int) -> float:
+def _rounded(partials: Array, count: Int) -> float:
     """The sum of non-overlapping partials, smallest first, rounded once, half to even."""
     p = count - 1
     high, low = partials[p], 0.0
@@ -134,7 +136,7 @@ def _rounded(partials: Array, count: int) -> float:
 
 
 @helper
-def n_kept(mask: int) -> int:
+def n_kept(mask: Int) -> Int:
     """How many bits of ``mask`` are set."""
     count = 0
     while mask:

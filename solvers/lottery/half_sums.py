@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from solvers._compile import helper
-from solvers.lottery.fixed_point import BEYOND, window
+from solvers.lottery.fixed_point import BEYOND, Int, window
 
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -22,7 +22,7 @@ HITS = 64
 
 
 @helper
-def extend(L: Integers, m: int, w: int) -> None:
+def extend(L: Integers, m: Int, w: Int) -> None:
     """From the sorted ``2^m`` signed sums in ``L`` to the ``2^(m+1)`` with one more value ``w``, in place."""
     M = 1 << m
     w = abs(w)
@@ -36,7 +36,7 @@ def extend(L: Integers, m: int, w: int) -> None:
 
 
 @helper
-def _extend_both(A: Integers, B: Integers, m: int, a: int, b: int) -> None:
+def _extend_both(A: Integers, B: Integers, m: Int, a: Int, b: Int) -> None:
     """`extend` for two lists in one loop: each step waits for its own last load, two chains of them overlap."""
     M = 1 << m
     a, b = abs(a), abs(b)
@@ -53,7 +53,7 @@ def _extend_both(A: Integers, B: Integers, m: int, a: int, b: int) -> None:
 
 
 @helper
-def _mirror(L: Integers, M: int) -> None:
+def _mirror(L: Integers, M: Int) -> None:
     for p in range(M):
         L[p] = -L[2 * M - 1 - p]
 
@@ -67,7 +67,7 @@ def sorted_sums(W: Integers, L: Integers) -> None:
 
 
 @helper
-def sorted_halves(W: Integers, h: int, A: Integers, B: Integers) -> None:
+def sorted_halves(W: Integers, h: Int, A: Integers, B: Integers) -> None:
     """All signed sums of ``W[:h]`` to A and of ``W[h:2h]`` to B, ascending, each closed by a sentinel."""
     A[0] = B[0] = 0
     for m in range(h):
@@ -76,7 +76,7 @@ def sorted_halves(W: Integers, h: int, A: Integers, B: Integers) -> None:
 
 
 @helper
-def mask_of(W: Integers, total: int, sums: Integers) -> int:
+def mask_of(W: Integers, total: Int, sums: Integers) -> Int:
     """The first set of signs for which ``W (m,)`` sums to ``total``, as a bit mask; -1 where there is none.
 
     Enumerates the ``2^m`` sums in blocks of at most ``len(sums)``, in the order of their masks.
@@ -102,7 +102,7 @@ def mask_of(W: Integers, total: int, sums: Integers) -> int:
 
 
 @helper
-def add_hit(hits: Integers, state: Integers, n: int, excess: float, error: int, i: int, j: int, shift: int) -> None:
+def add_hit(hits: Integers, state: Integers, n: Int, excess: float, error: Int, i: Int, j: Int, shift: Int) -> None:
     """Keep a pair within the window of the best error so far. ``state`` is (best error, largest error kept, hits, crowded)."""
     if error < state[0]:
         state[0] = error
@@ -131,7 +131,7 @@ def _drop_far(hits: Integers, state: Integers) -> None:
 
 @helper
 def scan_four(
-    A: Integers, B: Integers, steps: int, shifts: Integers, first: int, n: int, excess: float, hits: Integers, state: Integers
+    A: Integers, B: Integers, steps: Int, shifts: Integers, first: Int, n: Int, excess: float, hits: Integers, state: Integers
 ) -> None:
     """Find the pairs with ``A[i] - B[j]`` closest to each of four targets ``shifts[first:first+4]``.
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from solvers._compile import helper, kernel
 from solvers.lottery.closest import better, spread
-from solvers.lottery.fixed_point import SUM_BITS, exact_error, fixed, live_values, scale_of, to_fixed, within_reach
+from solvers.lottery.fixed_point import SUM_BITS, Int, exact_error, fixed, live_values, scale_of, to_fixed, within_reach
 from solvers.lottery.half_sums import HITS, add_hit, sorted_sums
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -21,7 +21,7 @@ Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 @kernel
-def closest_shared(values: Array, targets: Array, outer: int, masks: Integers, crowded: Flags) -> None:
+def closest_shared(values: Array, targets: Array, outer: Int, masks: Integers, crowded: Flags) -> None:
     """As `closest_subsets` for shared ``values`` (n,), ``outer`` of which (at least 2) are not in the sorted list."""
     n = values.shape[0]
     live, W, partials = np.empty(n, np.int64), np.zeros(n, np.int64), np.empty(n + 2, np.float64)
@@ -59,7 +59,7 @@ def closest_shared(values: Array, targets: Array, outer: int, masks: Integers, c
 
 @helper
 def _search(
-    L: Integers, inner: int, offsets: Integers, shift: int, t: int, m: int, excess: float, hits: Integers, state: Integers
+    L: Integers, inner: Int, offsets: Integers, shift: Int, t: Int, m: Int, excess: float, hits: Integers, state: Integers
 ) -> None:
     for c in range(offsets.shape[0]):
         x = t - (offsets[c] << shift)
@@ -75,18 +75,18 @@ def _search(
 @helper
 def _best_hit(
     L: Integers,
-    inner: int,
+    inner: Int,
     offsets: Integers,
-    shift: int,
-    t: int,
-    m: int,
+    shift: Int,
+    t: Int,
+    m: Int,
     hits: Integers,
     state: Integers,
     row: Array,
     live: Integers,
     target: float,
     partials: Array,
-) -> int:
+) -> Int:
     """Of all sums within the window, the best mask by its exact error; sets ``state[3]`` where they are too many to be sure."""
     best, best_error, seen = np.int64(0), np.inf, 0
     for hit in range(state[2]):
