@@ -39,6 +39,7 @@ def subsets_by_size(
     """
     n = values.shape[1]
     live, W, partials = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n + 2, np.float64)
+    twins = np.empty(n, np.int64)
     half = (n + 1) // 2
     A, B = np.empty(1 << half, np.int64), np.empty(1 << (n // 2), np.int64)
     starts, counts = np.empty((2, half + 2), np.int64), np.zeros((2, half + 2), np.int64)
@@ -58,6 +59,8 @@ def subsets_by_size(
         exact &= t == fixed(targets[k], scale)
         excess = abs(fixed(targets[k] - target, scale))
         slack = 0 if exact else m + 1
+        _find_twins(row, live, 0, h, twins)
+        _find_twins(row, live, h, m, twins)
         most = min(max_size, m)
         found, lowest, built, pairs = False, _FAR, -1, 0
         best_error = np.inf
@@ -68,8 +71,8 @@ def subsets_by_size(
                 while built < size:
                     built = min(reach, most)
                     reach = min(2 * reach + 1, most)
-                _lists(W[:h], h, built, exact, A, starts[0], counts[0])
-                _lists(W[h:m], h, built, exact, B, starts[1], counts[1])
+                _lists(W[:h], twins[:h], h, built, exact, A, starts[0], counts[0])
+                _lists(W[h:m], twins[h:m], h, built, exact, B, starts[1], counts[1])
             near = _smallest(A, B, starts, counts, size, h, m, t)
             lowest = min(lowest, near)
             if not fewest or near > np.int64(min(fixed(tol, scale), 2.0**60)) + 1 + slack:
@@ -96,7 +99,23 @@ def subsets_by_size(
 
 
 @helper
-def _lists(W: Integers, shift: Int, most: Int, exact: bool, L: Integers, starts: Integers, counts: Integers) -> None:
+def _find_twins(row: Array, live: Integers, begin: Int, end: Int, twins: Integers) -> None:
+    """For each live value of a half the bit of the last equal one before it, 0 where there is none.
+
+    Of equal values the first are kept: a value is added only to subsets that have its twin. That loses no sum, and turns the
+    ``2^m`` subsets of m equal values into ``m + 1``.
+    """
+    for i in range(begin, end):
+        twins[i] = 0
+        for e in range(begin, i):
+            if row[live[e]] == row[live[i]]:
+                twins[i] = np.int64(1) << (e - begin)
+
+
+@helper
+def _lists(
+    W: Integers, twins: Integers, shift: Int, most: Int, exact: bool, L: Integers, starts: Integers, counts: Integers
+) -> None:
     """Sorted sums of up to ``most`` of ``W``, by their number: ``counts[j]`` keys from ``L[starts[j]]``."""
     m = W.shape[0]
     place, choose = 0, 1
@@ -111,19 +130,26 @@ def _lists(W: Integers, shift: Int, most: Int, exact: bool, L: Integers, starts:
     for i in range(m):
         key = (W[i] << shift) + (np.int64(1) << i)
         for j in range(min(i + 1, most), 0, -1):
-            _merge(L, starts[j], counts[j], starts[j - 1], counts[j - 1], key)
-            counts[j] += counts[j - 1]
+            counts[j] += _merge(L, starts[j], counts[j], starts[j - 1], counts[j - 1], key, twins[i])
     if exact:
         for j in range(min(m, most) + 1):
             counts[j] = _without_repeats(L, starts[j], counts[j], shift)
 
 
 @helper
-def _merge(L: Integers, into: Int, n_into: Int, source: Int, n_source: Int, key: Int) -> None:
-    """Merge ``n_source`` numbers plus ``key`` into ``n_into`` others, from the back."""
+def _merge(L: Integers, into: Int, n_into: Int, source: Int, n_source: Int, key: Int, needed: Int) -> Int:
+    """Merge those of ``n_source`` keys that have the bits ``needed``, plus ``key``, into others, from the back; how many."""
+    added = n_source
+    if needed != 0:
+        added = 0
+        for j in range(source, source + n_source):
+            added += (L[j] & needed) == needed
     i, j = into + n_into - 1, source + n_source - 1
-    p = i + n_source
+    p = i + added
     while j >= source:
+        if (L[j] & needed) != needed:
+            j -= 1
+            continue
         if i >= into and L[i] > L[j] + key:
             L[p] = L[i]
             i -= 1
@@ -131,6 +157,7 @@ def _merge(L: Integers, into: Int, n_into: Int, source: Int, n_source: Int, key:
             L[p] = L[j] + key
             j -= 1
         p -= 1
+    return added
 
 
 @helper

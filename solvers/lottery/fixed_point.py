@@ -121,7 +121,8 @@ def exact_error(values: Array, live: Integers, m: Int, mask: Int, target: float,
 def _rounded(partials: Array, count: Int) -> float:
     """The sum of non-overlapping partials, smallest first, rounded once, half to even."""
     p = count - 1
-    high, low = partials[p], 0.0
+    high: Any = partials[p]
+    low = 0.0
     while p > 0 and low == 0.0:
         p -= 1
         x = high

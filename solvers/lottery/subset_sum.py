@@ -307,12 +307,11 @@ def _collect(
 ) -> SubsetSums:
     upper = sizes.astype(np.float64) if question.objective == "size" else errors
     gaps = np.maximum(upper - lower, 0.0)
-    worst = int(np.argmax(gaps)) if np.any(gaps > 0.0) else int(np.argmax(upper)) if len(upper) else -1
+    worst = int(np.argmax(gaps)) if np.any(gaps > 0.0) else int(np.argmax(upper)) if len(upper) else 0
     kind = {"meet_in_the_middle": Kind.EXHAUSTIVE, "brute_force": Kind.EXHAUSTIVE, "beam": Kind.NONE}.get(method, Kind.MIP_BOUND)
     tol = 0.0 if question.fewest else question.tol
-    certificate = Certificate(
-        kind, *((0.0, 0.0, 0.0) if worst < 0 else map(float, (upper[worst], lower[worst], gaps[worst]))), tol
-    )
+    at = slice(worst, worst + 1)
+    certificate = Certificate(kind, float(np.sum(upper[at])), float(np.sum(lower[at])), float(np.sum(gaps[at])), tol)
     return SubsetSums(
         packed=packed,
         n_candidates=question.n,
