@@ -9,7 +9,7 @@ from __future__ import annotations
 import click
 
 from solvers import __version__
-from solvers.cli import demo
+from solvers.cli import demo, prune
 from solvers.cli.frame import Commands
 
 
@@ -20,6 +20,7 @@ def commands() -> None:
 
 
 commands.add_command(demo.command)
+commands.add_command(prune.command)
 
 
 def main() -> None:

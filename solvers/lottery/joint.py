@@ -245,7 +245,9 @@ def allocate_subsets(
     began = time.perf_counter()
     if (total_size is None) == (total_error is None):
         raise IncompatibleError("give exactly one budget: write total_size=... or total_error=...")
-    question = ask(values, targets, single=False, objective="error", tol=0.0, max_size=as_count(max_size, "max_size"), method="auto")
+    question = ask(
+        values, targets, single=False, objective="error", tol=0.0, max_size=as_count(max_size, "max_size"), method="auto"
+    )
     check_size(question.n, memory_allowed(memory_limit))
     rows = Rows(n_jobs, None)
     masks, errors = _fronts(question, rows)
@@ -291,9 +293,7 @@ def _fronts(question: Question, rows: Rows) -> tuple[Any, Array]:
     return masks, errors
 
 
-def _allocate(
-    errors: Array, sizes: Any, budget: float, *, by_size: bool, time_limit: float | None
-) -> tuple[Any, float, Limit]:
+def _allocate(errors: Array, sizes: Any, budget: float, *, by_size: bool, time_limit: float | None) -> tuple[Any, float, Limit]:
     """Which entry of its front each target takes, the proven bound of the total (inf: there is none within budget), the limit."""
     cp_model: Any = require("ortools.sat.python.cp_model", extra="lottery", purpose="allocate_subsets")
     count, options = errors.shape
