@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from solvers import Status, subset_sum, subset_sums
 from solvers.lottery import shared_sums
+from solvers.lottery.closest import closest_subsets
 from solvers.lottery.fixed_point import exact_error
 from tests.lottery_problems import Instance, best_mask, instances, mask_number
 
@@ -75,6 +76,21 @@ def test_what_does_not_change_the_error(p: Instance, seed: int) -> None:
     assert subset_sum([*p.values, rng.uniform(-1.0, 1.0)], p.target).error <= error
 
 
+@pytest.mark.parametrize("unit", [1.0, 0.1])
+def test_ties_and_near_ties_in_small_instances(unit: float) -> None:
+    """Whole numbers tie exactly; in tenths 0.1 + 0.2 and 0.3 are a rounding error apart, and only the better one is right."""
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        values = unit * rng.integers(-4, 5, rng.integers(5, 10)).astype(float)
+        p = Instance(values, unit * float(rng.integers(-6, 7)), "ties")
+        masks, crowded = np.zeros(1, np.int64), np.zeros(1, np.bool_)
+        closest_subsets(values[np.newaxis], np.array([p.target]), masks, crowded)
+        expected = best_mask(p)
+        assert crowded[0] or masks[0] == expected
+        assert mask_number(subset_sum(values, p.target).mask) == expected
+
+
+@example([-(2.0**-53), -(2.0**-106)], 1.0, 3)
 @given(st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=12), st.floats(-1e300, 1e300), st.integers(0, 4095))
 def test_errors_are_rounded_once(values: list[float], target: float, mask: int) -> None:
     n = len(values)
