@@ -47,7 +47,7 @@ _HOME = {
         "ShrinkNetRegressorCV",
     ],
     "solvers.regression.penalties": ["GroupSparsity", "Penalty", "prox", "subdiff_distance", "value"],
-    "solvers.plots": ["plot_loss", "plot_norms"],
+    "solvers.plots": ["plot_candidates", "plot_loss", "plot_norms"],
     "solvers.regression.certify": ["certify"],
     "solvers.regression.criteria": ["InformationCriteria"],
     "solvers.regression.fit": ["Fit"],
@@ -92,6 +92,7 @@ if TYPE_CHECKING:
     from solvers.lottery.subset_sum import subset_sums as subset_sums
     from solvers.lottery.tickets import LotteryTicket as LotteryTicket
     from solvers.networks import ReluNetwork as ReluNetwork
+    from solvers.plots import plot_candidates as plot_candidates
     from solvers.plots import plot_loss as plot_loss
     from solvers.plots import plot_norms as plot_norms
     from solvers.regression.certify import certify as certify

@@ -90,9 +90,10 @@ class _Program:
         model.minimize(z if tol is None else size)
         left = max(1e-3, deadline - time.perf_counter())
         limits: dict[str, Any] = {} if left == math.inf else {"time_limit": datetime.timedelta(seconds=left)}
-        parameters = mathopt.SolveParameters(
-            threads=1, random_seed=1, relative_gap_tolerance=0.0, absolute_gap_tolerance=0.0, **limits
-        )
+        if self.solver == "scip":
+            # HiGHS refuses to be told, and uses one thread on problems this small.
+            limits["threads"] = 1
+        parameters = mathopt.SolveParameters(random_seed=1, relative_gap_tolerance=0.0, absolute_gap_tolerance=0.0, **limits)
         backend = getattr(mathopt.SolverType, {"scip": "GSCIP", "highs": "HIGHS"}[self.solver])
         return _read(mathopt, mathopt.solve(model, backend, params=parameters), x)
 

@@ -14,7 +14,7 @@ from solvers.errors import IncompatibleError, InputError
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 OBJECTIVES = ("error", "size", "lexicographic")
-METHODS = ("auto", "meet_in_the_middle", "brute_force", "cp_sat", "mip", "beam")
+METHODS = ("auto", "meet_in_the_middle", "brute_force", "cp_sat", "mip", "mip_highs", "beam")
 EXACT_INTEGERS = 2**53
 
 

@@ -54,10 +54,10 @@ def subset_sum(
         integer. For ``"error"`` how far from the smallest error the answer may be and still count as certified.
     max_size : int, optional
         The most values that may be kept; n where omitted.
-    method : {"auto", "meet_in_the_middle", "brute_force", "cp_sat", "mip", "beam"}
+    method : {"auto", "meet_in_the_middle", "brute_force", "cp_sat", "mip", "mip_highs", "beam"}
         ``meet_in_the_middle``, which ``auto`` stands for: exact, ``O(2^(n/2))`` time and memory. ``brute_force``: exact, n up
-        to 24. ``cp_sat`` and ``mip``: OR-Tools, of any n, with a time limit, an incumbent and a bound. ``beam``: a heuristic
-        for large n.
+        to 24. ``cp_sat``, ``mip`` (SCIP) and ``mip_highs``: OR-Tools, any n, with a time limit, an incumbent and a bound.
+        ``beam``: a heuristic for large n.
     time_limit : float, optional
         Seconds, for ``cp_sat``, ``mip`` and ``beam``; the other methods run to their end.
     memory_limit : float, optional
@@ -203,7 +203,9 @@ def _outcome(question: Question, k: int, method: str, time_limit: float | None) 
     elif method == "cp_sat":
         from solvers.lottery.cp_sat import solve_one
     else:
-        from solvers.lottery.mip import solve_one
+        from solvers.lottery import mip
+
+        return mip.solve_one(question, k, time_limit, "highs" if method == "mip_highs" else "scip")
     return solve_one(question, k, time_limit)
 
 

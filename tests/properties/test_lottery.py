@@ -90,6 +90,20 @@ def test_ties_and_near_ties_in_small_instances(unit: float) -> None:
         assert mask_number(subset_sum(values, p.target).mask) == expected
 
 
+def test_equal_and_nearly_equal_half_sums() -> None:
+    """Planted: one value is the sum of two others, exactly or up to a few units in the last place."""
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        a, b = rng.uniform(0.05, 0.15, 2)
+        values = np.array([a, b, (a + b) * (1.0 + rng.integers(-3, 4) * 2.0**-52), *rng.uniform(-0.3, 0.3, 5)])
+        if seed % 2:
+            values = np.array([1.0, 2.0, 3.0, 50.0, 60.0, 110.0, 400.0, 500.0])
+        values = rng.permutation(values) if seed % 4 else values
+        some = values[rng.random(8) < 0.4]
+        p = Instance(values, math.fsum(some) + (0 if seed % 2 else rng.integers(-2, 3) * 2.0**-55), "planted")
+        assert mask_number(subset_sum(values, p.target).mask) == best_mask(p)
+
+
 @example([-(2.0**-53), -(2.0**-106)], 1.0, 3)
 @given(st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=12), st.floats(-1e300, 1e300), st.integers(0, 4095))
 def test_errors_are_rounded_once(values: list[float], target: float, mask: int) -> None:

@@ -110,7 +110,7 @@ def test_rounded_half_sums_do_not_mislead() -> None:
 
 
 @pytest.mark.parametrize("objective", ["error", "size", "lexicographic"])
-@pytest.mark.parametrize("method", ["cp_sat", "mip"])
+@pytest.mark.parametrize("method", ["cp_sat", "mip", "mip_highs"])
 def test_or_tools_agrees(method: str, objective: str) -> None:
     """The bound is never above what the exact search proves, and meets it up to the stated error."""
     rng = np.random.default_rng(1)
