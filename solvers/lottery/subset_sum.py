@@ -257,7 +257,7 @@ def _compare(question: Question, answer: SubsetSum, other: SubsetSum) -> None:
 def _many(question: Question, method: str, rows: Rows, began: float) -> SubsetSums:
     count, shared = len(question.targets), len(question.values) == 1
     task = Task(question.fewest, question.tol, question.max_size)
-    chunks = chunks_of(count, count if shared and rows.n_jobs in (None, 1) else chunk_length(question), rows.n_jobs)
+    chunks = chunks_of(count, chunk_length(question), rows.n_jobs)
     calls = [
         (question.values if shared else question.values[begin:end], question.targets[begin:end], task) for begin, end in chunks
     ]
