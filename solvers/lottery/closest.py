@@ -66,8 +66,10 @@ def closest_subsets(values: Array, targets: Array, masks: Integers, crowded: Fla
         n_shifts = _outer_shifts(W, 2 * h, max(m, 2), np.int64(np.rint(fixed(target, scale + 1))), shifts)
         state[0] = state[1] = np.int64(1) << 62
         state[2] = state[3] = 0
+        # Sums with signs count in half units: n + 1/2 units on either side are 2 n + 1 of them.
+        slack = 2 * m + 1
         for first in range(0, n_shifts, 4):
-            scan_four(A, B, 2 << h, shifts, first, m, excess, hits, state)
+            scan_four(A, B, 2 << h, shifts, first, slack, excess, hits, state)
         chosen = _best_hit(A, B, h, W, m, shifts, hits, state, row, live, targets[k], sums, partials)
         crowded[k] = state[3] != 0
         masks[k] = spread(chosen, live, m)

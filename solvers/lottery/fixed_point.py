@@ -81,13 +81,13 @@ def within_reach(values: Array, target: float) -> float:
 
 
 @helper
-def window(n: Int, best: Int, excess: float) -> Int:
+def window(slack: Int, best: Int, excess: float) -> Int:
     """Units beyond the fixed-point error ``best`` within which the best subset must lie.
 
-    ``n + 1`` for the rounding of n values and the target, and an ulp of the error, which is rounded at the end; ``excess`` is
-    how far (in units) the target was moved by `within_reach`.
+    ``slack`` is for rounding values and target, see the module's docstring, to which an ulp of the error is added, which is
+    rounded at the end; ``excess`` is how far (in units) the target was moved by `within_reach`.
     """
-    return n + 1 + np.int64(min((best + excess) * 2.0**-51, 2.0**59))
+    return slack + np.int64(min((best + excess) * 2.0**-51, 2.0**59))
 
 
 @helper

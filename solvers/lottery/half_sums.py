@@ -102,11 +102,11 @@ def mask_of(W: Integers, total: Int, sums: Integers) -> Int:
 
 
 @helper
-def add_hit(hits: Integers, state: Integers, n: Int, excess: float, error: Int, i: Int, j: Int, shift: Int) -> None:
+def add_hit(hits: Integers, state: Integers, slack: Int, excess: float, error: Int, i: Int, j: Int, shift: Int) -> None:
     """Keep a pair within the window of the best error so far. ``state`` is (best error, largest error kept, hits, crowded)."""
     if error < state[0]:
         state[0] = error
-        state[1] = error + window(n, error, excess)
+        state[1] = error + window(slack, error, excess)
     if state[2] == HITS:
         _drop_far(hits, state)
     if state[2] == HITS:
@@ -131,13 +131,13 @@ def _drop_far(hits: Integers, state: Integers) -> None:
 
 @helper
 def scan_four(
-    A: Integers, B: Integers, steps: Int, shifts: Integers, first: Int, n: Int, excess: float, hits: Integers, state: Integers
+    A: Integers, B: Integers, steps: Int, shifts: Integers, first: Int, slack: Int, excess: float, hits: Integers, state: Integers
 ) -> None:
     """Find the pairs with ``A[i] - B[j]`` closest to each of four targets ``shifts[first:first+4]``.
 
     The usual two pointers, without branches: both lists end in a sentinel, so each scan takes exactly ``steps`` steps, and j is
     the number of steps minus i. Four scans overlap their waiting for memory. Every pair within the window shares its row, further
-    along, or its column with a pair that is visited: `visit_window` finds it from there.
+    along, or its column with a pair that is visited, from which it is found.
     """
     i0 = i1 = i2 = i3 = 0
     t0, t1, t2, t3 = shifts[first], shifts[first + 1], shifts[first + 2], shifts[first + 3]
@@ -149,13 +149,13 @@ def scan_four(
         d3 = A[np.uintp(i3)] - B[np.uintp(p - i3)] - t3
         if min(min(abs(d0), abs(d1)), min(abs(d2), abs(d3))) <= limit:
             if abs(d0) <= limit:
-                add_hit(hits, state, n, excess, abs(d0), i0, p - i0, first)
+                add_hit(hits, state, slack, excess, abs(d0), i0, p - i0, first)
             if abs(d1) <= state[1]:
-                add_hit(hits, state, n, excess, abs(d1), i1, p - i1, first + 1)
+                add_hit(hits, state, slack, excess, abs(d1), i1, p - i1, first + 1)
             if abs(d2) <= state[1]:
-                add_hit(hits, state, n, excess, abs(d2), i2, p - i2, first + 2)
+                add_hit(hits, state, slack, excess, abs(d2), i2, p - i2, first + 2)
             if abs(d3) <= state[1]:
-                add_hit(hits, state, n, excess, abs(d3), i3, p - i3, first + 3)
+                add_hit(hits, state, slack, excess, abs(d3), i3, p - i3, first + 3)
             limit = state[1]
         i0 += d0 < 0
         i1 += d1 < 0

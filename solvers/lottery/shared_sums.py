@@ -46,7 +46,7 @@ def closest_shared(values: Array, targets: Array, outer: Int, masks: Integers, c
     hits, state = np.empty((HITS, 4), np.int64), np.empty(4, np.int64)
     for k in range(targets.shape[0]):
         target = within_reach(values, targets[k])
-        # In the units of the keys: tags add noise of one unit of the sums.
+        # In the units of the keys: tags add noise of one unit of the sums, which count in half units of the values.
         excess = abs(fixed(targets[k] - target, scale + 1 + shift))
         t = (np.int64(np.rint(fixed(target, scale + 1))) - total) << shift
         state[0] = state[1] = np.int64(1) << 62
@@ -69,7 +69,7 @@ def _search(
             place += step * (L[np.uintp(place + step - 1)] < x)
         for p in range(max(place - 1, 0), min(place + 2, L.shape[0])):
             if abs(L[p] - x) <= state[1]:
-                add_hit(hits, state, (m + 3) << shift, excess, abs(L[p] - x), p, 0, c)
+                add_hit(hits, state, (2 * m + 3) << shift, excess, abs(L[p] - x), p, 0, c)
 
 
 @helper

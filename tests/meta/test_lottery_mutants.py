@@ -27,7 +27,7 @@ MUTANTS = [
     planted(
         "half of the outer sums forgotten", "closest.py", "range(0, n_shifts, 4)", "range(0, n_shifts - 4 * (n_shifts > 4), 4)"
     ),
-    planted("no rounding window", "fixed_point.py", "return n + 1 + np.int64(", "return 0 * np.int64("),
+    planted("no rounding window", "fixed_point.py", "return slack + np.int64(", "return 0 * np.int64("),
     planted("values cut off, not rounded", "fixed_point.py", "rounded = np.rint(x)", "rounded = np.floor(x / 1024.0) * 1024.0"),
     planted("errors summed in floating point", "fixed_point.py", "if low != 0.0:", "if False:"),
     planted("error rounded twice", "fixed_point.py", "if doubled == x - high:", "if False:"),
