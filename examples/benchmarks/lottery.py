@@ -139,11 +139,13 @@ def slope(quick: bool, jobs: int) -> None:
     counts = (1000, 4000, 16_000) if quick else (1000, 4000, 20_000, 100_000, 397_000)
     values, targets = rng.uniform(-0.46, 0.54, (counts[-1], N)), rng.uniform(-0.3, 0.3, counts[-1])
     times = [min(seconds(lambda c=c: subset_sums(values[:c], targets[:c], n_jobs=jobs)) for _ in range(3)) for c in counts]
-    exponent = np.polyfit(np.log(counts), np.log(times), 1)[0]
+    cores = [min(core_seconds(lambda c=c: subset_sums(values[:c], targets[:c])) for _ in range(3)) for c in counts]
+    exponent = np.polyfit(np.log(counts), np.log(cores), 1)[0]
     print("weights  " + "".join(f"{count:>10}" for count in counts))
     print("seconds  " + "".join(f"{took:10.3f}" for took in times))
+    print("core-s   " + "".join(f"{took:10.3f}" for took in cores))
     per_weight = times[-1] / counts[-1]
-    print(f"slope {exponent:.3f}; {1e6 * per_weight:.2f} us per weight on {jobs} threads:")
+    print(f"slope of the core time {exponent:.3f}; {1e6 * per_weight:.2f} us per weight on {jobs} threads:")
     print(
         f"  124 million weights: {124e6 * per_weight / 60:.0f} minutes on {jobs} threads, masks of {124e6 * 3 / 2**30:.2f} GiB\n"
     )
