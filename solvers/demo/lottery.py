@@ -96,7 +96,9 @@ def lottery_page(context: Context) -> Page:
         notes=_NOTES,
         code=_CODE.replace("SEED", str(context.seed)),
         files=(_csv(target, runs),),
-        evidence=tuple(Evidence(f"the worst weight, {one.name}", one.ticket.status, one.ticket.certificate) for one in runs),
+        evidence=tuple(
+            Evidence(f"the worst weight, {one.name}", one.ticket.status, one.ticket.certificate, "tickets") for one in runs
+        ),
         complete=complete,
     )
 
