@@ -94,11 +94,11 @@ def test_integers_stay_exact() -> None:
 
 
 def test_thousands_of_ties_are_no_trouble() -> None:
-    """40 equal values: 1.4e11 subsets of 20 are best. The first has the first 20."""
-    answer = subset_sum(np.full(40, 0.1), 2.0)
+    """30 equal values: 1.6e8 subsets of 15 are best. The first has the first 15."""
+    answer = subset_sum(np.full(30, 0.1), 1.5)
     assert answer.status is Status.CERTIFIED
-    np.testing.assert_array_equal(np.flatnonzero(answer.mask), np.arange(20))
-    small = subset_sum(np.random.default_rng(0).integers(1, 30, 40), 300)
+    np.testing.assert_array_equal(np.flatnonzero(answer.mask), np.arange(15))
+    small = subset_sum(np.random.default_rng(0).integers(1, 30, 30), 200)
     assert (small.error, small.status) == (0, Status.CERTIFIED)
 
 
