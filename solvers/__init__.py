@@ -24,6 +24,13 @@ _HOME = {
         "MissingDependencyError",
         "SolveError",
     ],
+    "solvers.lottery.answers": ["SubsetSum", "SubsetSums"],
+    "solvers.lottery.bounds": ["CandidatesNeeded", "candidates_law", "candidates_needed", "lower_bound", "width_lower_bound"],
+    "solvers.lottery.joint": ["CommonSubset", "allocate_subsets", "common_subset"],
+    "solvers.lottery.prune": ["prune_to_network"],
+    "solvers.lottery.tickets": ["LotteryTicket"],
+    "solvers.lottery.subset_sum": ["subset_sum", "subset_sums"],
+    "solvers.networks": ["ReluNetwork"],
     "solvers.results": ["Certificate", "Kind", "Limit", "Status", "saveable"],
     "solvers._progress": ["Progress"],
     "solvers._compile": ["implements"],
@@ -43,8 +50,7 @@ _HOME = {
         "ShrinkNetRegressorCV",
     ],
     "solvers.regression.penalties": ["GroupSparsity", "Penalty", "prox", "subdiff_distance", "value"],
-    "solvers.networks": ["ReluNetwork"],
-    "solvers.plots": ["plot_loss", "plot_norms"],
+    "solvers.plots": ["plot_candidates", "plot_loss", "plot_norms"],
     "solvers.regression.certify": ["certify"],
     "solvers.regression.criteria": ["InformationCriteria"],
     "solvers.regression.dask_gram": ["gram_from_dask"],
@@ -85,7 +91,22 @@ if TYPE_CHECKING:
     from solvers.estimators.regressors import GroupSparsityRegressorCV as GroupSparsityRegressorCV
     from solvers.estimators.regressors import ShrinkNetRegressor as ShrinkNetRegressor
     from solvers.estimators.regressors import ShrinkNetRegressorCV as ShrinkNetRegressorCV
+    from solvers.lottery.answers import SubsetSum as SubsetSum
+    from solvers.lottery.answers import SubsetSums as SubsetSums
+    from solvers.lottery.bounds import CandidatesNeeded as CandidatesNeeded
+    from solvers.lottery.bounds import candidates_law as candidates_law
+    from solvers.lottery.bounds import candidates_needed as candidates_needed
+    from solvers.lottery.bounds import lower_bound as lower_bound
+    from solvers.lottery.bounds import width_lower_bound as width_lower_bound
+    from solvers.lottery.joint import CommonSubset as CommonSubset
+    from solvers.lottery.joint import allocate_subsets as allocate_subsets
+    from solvers.lottery.joint import common_subset as common_subset
+    from solvers.lottery.prune import prune_to_network as prune_to_network
+    from solvers.lottery.subset_sum import subset_sum as subset_sum
+    from solvers.lottery.subset_sum import subset_sums as subset_sums
+    from solvers.lottery.tickets import LotteryTicket as LotteryTicket
     from solvers.networks import ReluNetwork as ReluNetwork
+    from solvers.plots import plot_candidates as plot_candidates
     from solvers.plots import plot_loss as plot_loss
     from solvers.plots import plot_norms as plot_norms
     from solvers.regression.certify import certify as certify

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from solvers.errors import IncompatibleError, InputError, require
+from solvers.lottery.subset_sum import subset_sums
 from solvers.regression.path import Path
 
 if TYPE_CHECKING:
@@ -82,6 +84,45 @@ def plot_loss(path: Path, ax: Axes | None = None, *, label: str | None = None) -
     ax.plot(path.sparsities, path.losses / null, "o-", markersize=3.5, label=name)
     ax.set_xlabel("sparsity (share of inputs removed)")
     ax.set_ylabel("loss, relative to no inputs")
+    return ax
+
+
+def plot_candidates(
+    counts: Sequence[int] = tuple(range(5, 22, 2)), *, n_targets: int = 300, random_state: int = 0, ax: Axes | None = None
+) -> Axes:
+    """Smallest error of a subset sum against the number of random candidates.
+
+    Parameters
+    ----------
+    counts : sequence of int
+        Numbers of candidates, each U[-1, 1].
+    n_targets : int
+        Targets, uniform on [-1/2, 1/2], for each number; every one has candidates of its own.
+    random_state : int
+        Seed.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure where omitted.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With the median, the 90 % quantile and the worst of the targets.
+
+    Examples
+    --------
+    >>> from solvers import plot_candidates
+    >>> ax = plot_candidates([5, 8], n_targets=50)
+    >>> len(ax.lines), ax.get_yscale()
+    (3, 'log')
+    """
+    rng = np.random.default_rng(random_state)
+    errors = np.array([subset_sums(rng.uniform(-1, 1, (n_targets, n)), rng.uniform(-0.5, 0.5, n_targets)).errors for n in counts])
+    ax = _axes(ax)
+    for share, name in ((0.5, "median"), (0.9, "90 %"), (1.0, "worst")):
+        ax.plot(list(counts), np.quantile(errors, share, axis=1), "o-", markersize=3.5, label=name)
+    ax.set_yscale("log")
+    ax.set_xlabel("candidates per target")
+    ax.set_ylabel("smallest error")
     return ax
 
 

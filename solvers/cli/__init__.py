@@ -9,7 +9,7 @@ from __future__ import annotations
 import click
 
 from solvers import __version__
-from solvers.cli import check, demo, reproduce
+from solvers.cli import check, demo, prune, reproduce
 from solvers.cli.frame import Commands
 
 
@@ -22,6 +22,7 @@ def commands() -> None:
 commands.add_command(demo.command)
 commands.add_command(check.command)
 commands.add_command(reproduce.command)
+commands.add_command(prune.command)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from solvers._arrays import as_count
 from solvers.demo.classification import classification_page
 from solvers.demo.data import Dataset
+from solvers.demo.lottery import lottery_page
 from solvers.demo.page import Context, Evidence, Page, PageMaker, ignore, worst
 from solvers.demo.propositions import propositions_page
 from solvers.demo.removal import removal_page
@@ -18,7 +19,13 @@ from solvers.demo.report import Run, write_report
 from solvers.demo.tradeoff import tradeoff_page
 from solvers.errors import IncompatibleError, InputError, require
 
-PAGES: tuple[PageMaker, ...] = (tradeoff_page, classification_page, removal_page, propositions_page)
+PAGES: tuple[PageMaker, ...] = (
+    tradeoff_page,
+    classification_page,
+    removal_page,
+    lottery_page,
+    propositions_page,
+)
 """The makers of the pages, in the order of the report."""
 
 OWN_DATA_PAGES: tuple[PageMaker, ...] = (tradeoff_page,)
