@@ -60,12 +60,12 @@ _HOME = {
     "solvers.regression.linear_model": ["LinearModel"],
     "solvers.regression.losses": ["LogisticLoss", "Loss", "MultinomialLoss", "SquaredLoss"],
     "solvers.regression.path": ["Path", "RelaxedPath", "solve_path"],
-    "solvers.regression.removal": ["FirstSignChange", "NoRemoval", "Removal", "SignVariance", "Threshold"],
+    "solvers.regression.training.removal": ["FirstSignChange", "NoRemoval", "Removal", "SignVariance", "Threshold"],
     "solvers.regression.shrinknet": ["Factors", "RegularizedShrinkNet", "ShrinkNet"],
     "solvers.regression.solver": ["lambda_max", "lambda_zero", "refit", "solve"],
-    "solvers.regression.training": ["TrainedShrinkNet", "train_repeats", "train_shrinknet"],
-    "solvers.regression.training_ledger": ["CostLedger", "RemovalEvent"],
-    "solvers.regression.training_network": ["TrainedNetwork", "train_network"],
+    "solvers.regression.training.procedure": ["TrainedShrinkNet", "train_repeats", "train_shrinknet"],
+    "solvers.regression.training.ledger": ["CostLedger", "RemovalEvent"],
+    "solvers.regression.training.network": ["TrainedNetwork", "train_network"],
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -128,11 +128,6 @@ if TYPE_CHECKING:
     from solvers.regression.penalties import prox as prox
     from solvers.regression.penalties import subdiff_distance as subdiff_distance
     from solvers.regression.penalties import value as value
-    from solvers.regression.removal import FirstSignChange as FirstSignChange
-    from solvers.regression.removal import NoRemoval as NoRemoval
-    from solvers.regression.removal import Removal as Removal
-    from solvers.regression.removal import SignVariance as SignVariance
-    from solvers.regression.removal import Threshold as Threshold
     from solvers.regression.shrinknet import Factors as Factors
     from solvers.regression.shrinknet import RegularizedShrinkNet as RegularizedShrinkNet
     from solvers.regression.shrinknet import ShrinkNet as ShrinkNet
@@ -140,13 +135,18 @@ if TYPE_CHECKING:
     from solvers.regression.solver import lambda_zero as lambda_zero
     from solvers.regression.solver import refit as refit
     from solvers.regression.solver import solve as solve
-    from solvers.regression.training import TrainedShrinkNet as TrainedShrinkNet
-    from solvers.regression.training import train_repeats as train_repeats
-    from solvers.regression.training import train_shrinknet as train_shrinknet
-    from solvers.regression.training_ledger import CostLedger as CostLedger
-    from solvers.regression.training_ledger import RemovalEvent as RemovalEvent
-    from solvers.regression.training_network import TrainedNetwork as TrainedNetwork
-    from solvers.regression.training_network import train_network as train_network
+    from solvers.regression.training.ledger import CostLedger as CostLedger
+    from solvers.regression.training.ledger import RemovalEvent as RemovalEvent
+    from solvers.regression.training.network import TrainedNetwork as TrainedNetwork
+    from solvers.regression.training.network import train_network as train_network
+    from solvers.regression.training.procedure import TrainedShrinkNet as TrainedShrinkNet
+    from solvers.regression.training.procedure import train_repeats as train_repeats
+    from solvers.regression.training.procedure import train_shrinknet as train_shrinknet
+    from solvers.regression.training.removal import FirstSignChange as FirstSignChange
+    from solvers.regression.training.removal import NoRemoval as NoRemoval
+    from solvers.regression.training.removal import Removal as Removal
+    from solvers.regression.training.removal import SignVariance as SignVariance
+    from solvers.regression.training.removal import Threshold as Threshold
     from solvers.results import Certificate as Certificate
     from solvers.results import Kind as Kind
     from solvers.results import Limit as Limit

@@ -11,8 +11,8 @@ import numpy as np
 from solvers.demo.drawing import BLUE, GREEN, GREY, ORANGE, draw
 from solvers.demo.page import Context, Csv, Page, Plate, Table
 from solvers.errors import require
-from solvers.regression.removal import NoRemoval, SignVariance
-from solvers.regression.training_network import TrainedNetwork, train_network
+from solvers.regression.training.network import TrainedNetwork, train_network
+from solvers.regression.training.removal import NoRemoval, SignVariance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

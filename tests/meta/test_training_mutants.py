@@ -16,47 +16,51 @@ RUNS = ("tests/unit/test_training.py",)
 NETWORK = ("tests/unit/test_training_network.py",)
 
 MUTANTS = [
-    Mutant("variance from the new mean", "removal.py", "d = sign - mean[j]", "d = (sign - mean[j]) * rule.gamma", RULE),
-    Mutant("removal below the threshold", "removal.py", "if variance[j] > limit or", "if variance[j] < limit or", RULE),
-    Mutant("batches forget their weights", "training_batches.py", "weights[chosen[i]] / total if", "1.0 / size if", WALK),
+    Mutant("variance from the new mean", "training/removal.py", "d = sign - mean[j]", "d = (sign - mean[j]) * rule.gamma", RULE),
+    Mutant("removal below the threshold", "training/removal.py", "if variance[j] > limit or", "if variance[j] < limit or", RULE),
+    Mutant("batches forget their weights", "training/batches.py", "weights[chosen[i]] / total if", "1.0 / size if", WALK),
     Mutant(
         "Adagrad without its root",
-        "training_optimizers.py",
+        "training/optimizers.py",
         "(math.sqrt(second[j]) + _ADAGRAD_EPS)",
         "(second[j] + _ADAGRAD_EPS)",
         WALK,
     ),
-    Mutant("penalty on beta without its sign", "training_state.py", "-1.0 if v.beta[j] < 0.0 else 0.0)", "1.0)", WALK),
+    Mutant("penalty on beta without its sign", "training/state.py", "-1.0 if v.beta[j] < 0.0 else 0.0)", "1.0)", WALK),
     Mutant(
-        "gradient of beta from stepped A", "training_state.py", "g_beta[j] += G[t, j] * v.A[t, j]", "g_beta[j] += G[t, j]", WALK
+        "gradient of beta from stepped A", "training/state.py", "g_beta[j] += G[t, j] * v.A[t, j]", "g_beta[j] += G[t, j]", WALK
     ),
-    Mutant("a batch weighs as the whole", "training_rows.py", "shares / total if total > 0", "shares if total > 0", WALK),
+    Mutant("a batch weighs as the whole", "training/rows.py", "shares / total if total > 0", "shares if total > 0", WALK),
     Mutant(
         "Gram of all inputs after collection",
-        "training_gram.py",
+        "training/gram.py",
         "Q=Q[np.ix_(kept, kept)]",
         "Q=Q[: len(kept), : len(kept)].copy()",
         WALK,
     ),
     Mutant(
         "optimiser state not sliced",
-        "training_state.py",
+        "training/state.py",
         "Accumulators(*map(per_input, v.of_A))",
         "Accumulators(*(a[..., : per_input(v.beta).size].copy() for a in v.of_A))",
         RUNS,
     ),
     Mutant(
         "cost counts the survivors",
-        "training_run.py",
+        "training/run.py",
         "before.n_alive, len(before.live)",
         "self.state.n_alive, len(before.live)",
         RUNS,
     ),
     Mutant(
-        "the last state after divergence", "training.py", "run.best if run.log.diverged", "run.state if run.log.diverged", RUNS
+        "the last state after divergence",
+        "training/procedure.py",
+        "run.best if run.log.diverged",
+        "run.state if run.log.diverged",
+        RUNS,
     ),
-    Mutant("a layer keeps its biases", "training_graph.py", "self.biases.keep(kept, axis=0)", "pass", NETWORK),
-    Mutant("gradient through dead units", "training_network.py", "dZ = dH * beta * (Z > 0)", "dZ = dH * beta", NETWORK),
+    Mutant("a layer keeps its biases", "training/graph.py", "self.biases.keep(kept, axis=0)", "pass", NETWORK),
+    Mutant("gradient through dead units", "training/network.py", "dZ = dH * beta * (Z > 0)", "dZ = dH * beta", NETWORK),
 ]
 
 

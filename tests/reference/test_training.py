@@ -7,9 +7,9 @@ import pytest
 from scipy.special import expit, softmax
 
 from solvers import FirstSignChange, NoRemoval, RegularizedShrinkNet, SignVariance, Threshold, solve, train_shrinknet
-from solvers.regression.training_data import TrainingData
-from solvers.regression.training_optimizers import as_stepper
-from solvers.regression.training_state import OPEN, RELU, SIGNED, initial_state
+from solvers.regression.training.data import TrainingData
+from solvers.regression.training.optimizers import as_stepper
+from solvers.regression.training.state import OPEN, RELU, SIGNED, initial_state
 
 KINDS = {"signed": SIGNED, "relu": RELU, "none": OPEN}
 

@@ -22,10 +22,10 @@ from solvers import (
     train_repeats,
     train_shrinknet,
 )
-from solvers.regression.training_data import TrainingData
-from solvers.regression.training_optimizers import as_stepper
-from solvers.regression.training_run import Plan, Run
-from solvers.regression.training_state import SIGNED, GatePenalty
+from solvers.regression.training.data import TrainingData
+from solvers.regression.training.optimizers import as_stepper
+from solvers.regression.training.run import Plan, Run
+from solvers.regression.training.state import SIGNED, GatePenalty
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((60, 8))

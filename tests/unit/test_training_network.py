@@ -19,10 +19,10 @@ from solvers import (
     TrainedNetwork,
     train_network,
 )
-from solvers.regression.training_data import losses_and_residuals
-from solvers.regression.training_graph import chain
-from solvers.regression.training_network import backward, folded, forward
-from solvers.regression.training_optimizers import as_stepper
+from solvers.regression.training.data import losses_and_residuals
+from solvers.regression.training.graph import chain
+from solvers.regression.training.network import backward, folded, forward
+from solvers.regression.training.optimizers import as_stepper
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(-1, 1, (200, 4))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from solvers import FirstSignChange, NoRemoval, SignVariance, Threshold
-from solvers.regression.removal import Removal, remove
+from solvers.regression.training.removal import Removal, remove
 
 
 def watch(removal: Removal, switches: np.ndarray, noise: float = 1.0, stays_dead: bool = False) -> list[int]:

@@ -17,10 +17,10 @@ from solvers.demo.reproduce.store import Numbers, Store, fingerprint
 from solvers.errors import ConvergenceWarning
 from solvers.regression.fit import Fit
 from solvers.regression.penalties import GroupSparsity, Penalty
-from solvers.regression.removal import NoRemoval
 from solvers.regression.shrinknet import RegularizedShrinkNet
 from solvers.regression.solver import refit, solve
-from solvers.regression.training import train_shrinknet
+from solvers.regression.training.procedure import train_shrinknet
+from solvers.regression.training.removal import NoRemoval
 
 SHRINK = "ShrinkNet, p = 2"
 

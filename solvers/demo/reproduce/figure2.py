@@ -24,8 +24,8 @@ from solvers.demo.reproduce.recipes import (
     recipe_for,
 )
 from solvers.demo.reproduce.store import Numbers, Store, fingerprint
-from solvers.regression.removal import NoRemoval, Removal, SignVariance
-from solvers.regression.training import train_shrinknet
+from solvers.regression.training.procedure import train_shrinknet
+from solvers.regression.training.removal import NoRemoval, Removal, SignVariance
 
 THRESHOLD = 0.5
 

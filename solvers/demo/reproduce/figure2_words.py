@@ -9,7 +9,7 @@ import numpy as np
 
 from solvers.demo.reproduce.figure2 import FAIR_START, THRESHOLD, Figure2, Summary
 from solvers.demo.reproduce.recipes import BASELINE, DETERMINISTIC, EPOCH_FACTOR, published
-from solvers.regression.removal import SignVariance
+from solvers.regression.training.removal import SignVariance
 
 
 def verdict(summary: Summary, name: str) -> str:

@@ -17,10 +17,10 @@ import numpy as np
 
 from solvers._compile import kernel
 from solvers.regression.gram import Gram
-from solvers.regression.removal import RemovalRule
-from solvers.regression.training_data import TrainingData
-from solvers.regression.training_optimizers import Stepper
-from solvers.regression.training_state import GatePenalty, Indices, State, Variables, advance, write_effective
+from solvers.regression.training.data import TrainingData
+from solvers.regression.training.optimizers import Stepper
+from solvers.regression.training.removal import RemovalRule
+from solvers.regression.training.state import GatePenalty, Indices, State, Variables, advance, write_effective
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 

@@ -10,13 +10,13 @@ import numpy as np
 
 from solvers._progress import Monitor
 from solvers.regression.gram import Gram
-from solvers.regression.removal import Removal
-from solvers.regression.training_data import TrainingData
-from solvers.regression.training_gram import GramEpochs, Stretch
-from solvers.regression.training_ledger import CostLedger, RemovalEvent
-from solvers.regression.training_optimizers import ADAM, SGD, Stepper
-from solvers.regression.training_rows import RowEpochs
-from solvers.regression.training_state import GatePenalty, Indices, State, initial_state, penalty_value
+from solvers.regression.training.data import TrainingData
+from solvers.regression.training.gram import GramEpochs, Stretch
+from solvers.regression.training.ledger import CostLedger, RemovalEvent
+from solvers.regression.training.optimizers import ADAM, SGD, Stepper
+from solvers.regression.training.removal import Removal
+from solvers.regression.training.rows import RowEpochs
+from solvers.regression.training.state import GatePenalty, Indices, State, initial_state, penalty_value
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 

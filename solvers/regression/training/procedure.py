@@ -16,13 +16,13 @@ from solvers._progress import Callback, CallbackError, Monitor
 from solvers.errors import ConvergenceWarning, IncompatibleError, InputError, SolveError, warn_user
 from solvers.regression.gram import Gram
 from solvers.regression.linear_model import LinearModel
-from solvers.regression.removal import Removal, SignVariance, as_removal
-from solvers.regression.training_data import TrainingData, as_generator
-from solvers.regression.training_gram import gram_of
-from solvers.regression.training_ledger import CostLedger, RemovalEvent
-from solvers.regression.training_optimizers import as_stepper
-from solvers.regression.training_run import Plan, Run
-from solvers.regression.training_state import OPEN, RELU, SIGNED, GatePenalty, gates, penalty_value
+from solvers.regression.training.data import TrainingData, as_generator
+from solvers.regression.training.gram import gram_of
+from solvers.regression.training.ledger import CostLedger, RemovalEvent
+from solvers.regression.training.optimizers import as_stepper
+from solvers.regression.training.removal import Removal, SignVariance, as_removal
+from solvers.regression.training.run import Plan, Run
+from solvers.regression.training.state import OPEN, RELU, SIGNED, GatePenalty, gates, penalty_value
 from solvers.results import Certificate, Kind, Limit, Status, saveable
 
 Array = np.ndarray[Any, np.dtype[np.float64]]

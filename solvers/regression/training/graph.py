@@ -16,8 +16,8 @@ import numpy as np
 
 from solvers._blas import matmul
 from solvers._compile import kernel
-from solvers.regression.removal import Mask, Removal, RemovalRule, remove
-from solvers.regression.training_optimizers import Accumulators, Stepper, accumulators, step_vector
+from solvers.regression.training.optimizers import Accumulators, Stepper, accumulators, step_vector
+from solvers.regression.training.removal import Mask, Removal, RemovalRule, remove
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Indices = np.ndarray[Any, np.dtype[np.intp]]

@@ -17,11 +17,11 @@ from solvers._parallel import single_threaded
 from solvers._progress import Callback, CallbackError, Monitor
 from solvers.errors import ConvergenceWarning, IncompatibleError, InputError, SolveError, warn_user
 from solvers.networks import ReluNetwork
-from solvers.regression.removal import Removal, RemovalRule, SignVariance, as_removal
-from solvers.regression.training_data import TrainingData, as_generator, losses_and_residuals
-from solvers.regression.training_graph import Graph, chain
-from solvers.regression.training_ledger import RemovalEvent
-from solvers.regression.training_optimizers import Stepper, as_stepper
+from solvers.regression.training.data import TrainingData, as_generator, losses_and_residuals
+from solvers.regression.training.graph import Graph, chain
+from solvers.regression.training.ledger import RemovalEvent
+from solvers.regression.training.optimizers import Stepper, as_stepper
+from solvers.regression.training.removal import Removal, RemovalRule, SignVariance, as_removal
 from solvers.results import Limit, Record, Status, saveable
 
 Array = np.ndarray[Any, np.dtype[np.float64]]

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from solvers._compile import kernel
-from solvers.regression.removal import RemovalRule
-from solvers.regression.training_optimizers import Stepper
-from solvers.regression.training_state import GatePenalty, Variables, advance, write_effective
+from solvers.regression.training.optimizers import Stepper
+from solvers.regression.training.removal import RemovalRule
+from solvers.regression.training.state import GatePenalty, Variables, advance, write_effective
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Indices = np.ndarray[Any, np.dtype[np.intp]]

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from solvers._blas import matmul
-from solvers.regression.removal import RemovalRule
-from solvers.regression.training_batches import batch_epoch
-from solvers.regression.training_data import TrainingData, losses_and_residuals
-from solvers.regression.training_gram import Stretch
-from solvers.regression.training_optimizers import Stepper
-from solvers.regression.training_state import GatePenalty, Indices, State, take_step
+from solvers.regression.training.batches import batch_epoch
+from solvers.regression.training.data import TrainingData, losses_and_residuals
+from solvers.regression.training.gram import Stretch
+from solvers.regression.training.optimizers import Stepper
+from solvers.regression.training.removal import RemovalRule
+from solvers.regression.training.state import GatePenalty, Indices, State, take_step
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 

@@ -1,0 +1,1 @@
+"""Training with neuron removal: gradient steps, switches that turn off for good, arrays that shrink."""
