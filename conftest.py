@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+with contextlib.suppress(ImportError):
+    # Before CVXPY: OR-Tools cannot be loaded after the HiGHS that comes with it.
+    import ortools.sat.python.cp_model  # noqa: F401
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings

@@ -75,4 +75,13 @@ def require(module: str, *, extra: str, purpose: str) -> ModuleType:
         raise MissingDependencyError(
             f"{purpose} needs the package {package!r}, which is not installed: pip install 'shrinknet-solvers[{extra}]'"
         )
-    return importlib.import_module(module)
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        if package == "ortools" and "highspy" in sys.modules:
+            # Both carry a library of HiGHS; the second to be loaded finds the functions of the first.
+            raise MissingDependencyError(
+                f"{purpose} needs OR-Tools, which cannot be loaded after highspy (CVXPY loads it): write "
+                "'import ortools.sat.python.cp_model' before 'import cvxpy'"
+            ) from error
+        raise

@@ -20,22 +20,15 @@ def planted(name: str, file: str, original: str, replacement: str, checks: tuple
 
 
 MUTANTS = [
-    planted("merge takes the smaller sum", "half_sums.py", "A[p] = max(up, down)", "A[p] = min(up, down)"),
     planted("mirror image shifted", "half_sums.py", "L[p] = -L[2 * M - 1 - p]", "L[p] = -L[2 * M - 1 - p] - 1000000"),
-    planted("scan moves the wrong pointer", "half_sums.py", "i1 += d1 < 0", "i1 += d1 > 0"),
     planted("scan stops early", "closest.py", "2 << h, shifts, first", "(1 << h) + 1, shifts, first"),
     planted(
         "half of the outer sums forgotten", "closest.py", "range(0, n_shifts, 4)", "range(0, n_shifts - 4 * (n_shifts > 4), 4)"
     ),
     planted("no rounding window", "fixed_point.py", "return slack + np.int64(", "return 0 * np.int64("),
-    planted("values cut off, not rounded", "fixed_point.py", "rounded = np.rint(x)", "rounded = np.floor(x / 1024.0) * 1024.0"),
     planted("errors summed in floating point", "fixed_point.py", "if low != 0.0:", "if False:"),
     planted("error rounded twice", "fixed_point.py", "if doubled == x - high:", "if False:"),
-    planted("ties to more values", "closest.py", "return n_kept(mask) < n_kept(best)", "return n_kept(mask) > n_kept(best)"),
     planted("crowded instances not noticed", "closest.py", "or _repeats(A, i, size) or _repeats(B, j, size)", ""),
-    planted("masks of the second half not complemented", "closest.py", "W[h : 2 * h], -B[j], sums", "W[h : 2 * h], B[j], sums"),
-    planted("target out of reach cut off too near", "fixed_point.py", "total *= 1.0 + 1e-9", "total *= 0.5"),
-    planted("tags forgotten", "shared_sums.py", "tags + (np.int64(1) << inner) - 1", "tags + (np.int64(1) << inner) - 3"),
     planted("search without its first level", "shared_sums.py", "range(inner - 1, -1, -1)", "range(inner - 2, -1, -1)"),
     planted("a size too many", "by_size.py", "most = min(max_size, m)", "most = min(max_size + 1, m)"),
     planted("first hit taken, not the best", "by_size.py", "if error < best_error or (", "if best_error == np.inf or ("),
@@ -50,27 +43,9 @@ MUTANTS = [
         "U[: V.shape[1]], 1.0, n)",
         TICKETS,
     ),
-    planted(
-        "first factors forgotten in the products",
-        "constructions.py",
-        "else coefficients * self.factors",
-        "else coefficients",
-        TICKETS,
-    ),
-    planted(
-        "gadget without its ReLU",
-        "tickets.py",
-        'if self.kind == "relu" else hidden',
-        'if self.kind == "sum" else hidden',
-        TICKETS,
-    ),
     planted("bias column left out", "tickets.py", "np.ones(len(A))", "np.zeros(len(A))", TICKETS),
     planted("error bound of one layer", "tickets.py", "off = (gain + E) * off + E * length", "off = 0.01 * E * length", TICKETS),
-    planted(
-        "all rows draw the same numbers", "prune.py", "return seed, part + 1, row", "return seed, part + 1, 0 * row", TICKETS
-    ),
     planted("a missed weight not named", "prune.py", "np.nonzero(one.errors > eps)", "np.nonzero(one.errors > 3 * eps)", TICKETS),
-    planted("distinct numbers counted per weight", "prune.py", "n_out * (1 if part.shared else n_in)", "n_out * n_in", TICKETS),
 ]
 
 

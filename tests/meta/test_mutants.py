@@ -39,27 +39,14 @@ class Mutant:
 
 
 MUTANTS = [
-    Mutant("gradient updated with the wrong sign", "states.py", "G[i, t] -= slope * z[t]", "G[i, t] += slope * z[t]"),
-    Mutant(
-        "block curvature missing a factor", "states.py", "prox(penalty, z, 1.0 / q, j, new)", "prox(penalty, z, 0.5 / q, j, new)"
-    ),
-    Mutant("loss out of step with the coefficients", "states.py", "self.loss - 0.5 * float(", "self.loss - float("),
-    Mutant("residual updated with the wrong sign", "states.py", "R[i, t] -= x * z[t]", "R[i, t] += x * z[t]"),
     Mutant("conjugate gradients without the curvature of the norms", "newton.py", "+ V - radial(V)", "- radial(V)"),
     Mutant("line search accepts any step", "polish.py", "curvature.change(W, step) <= 0.0", "curvature.change(W, step) <= 1e9"),
     Mutant("soft threshold without the step", "penalties.py", "radius = step * penalty.radii[j]", "radius = penalty.radii[j]"),
-    Mutant("soft threshold shifted", "penalties.py", "if norm <= radius:", "if norm <= 1.5 * radius:"),
     Mutant(
         "subdifferential at zero too small",
         "penalties.py",
         "math.sqrt((g * g).sum()) - penalty.radii[j])",
         "math.sqrt((g * g).sum()))",
-    ),
-    Mutant(
-        "group weights forgotten",
-        "penalties.py",
-        "column_strengths(self.lam, self.weights, self.n_groups(n_features))",
-        "column_strengths(self.lam, None, n_features)",
     ),
     Mutant(
         "Hessian without the curvature of the norms", "newton.py", "M.flat[:: len(M) + 1] += 1.0", "M.flat[:: len(M) + 1] += 1e-3"
@@ -84,29 +71,7 @@ MUTANTS = [
         "kernel.norms(B) - s * kernel.sums",
         "kernel.norms(B) - kernel.sums",
     ),
-    Mutant("lower bound above the upper", "certificates.py", "lower=(upper - gap)", "lower=(upper + gap)"),
-    Mutant(
-        "gradient not divided by the weight sum",
-        "design.py",
-        "        product /= self.total\n",
-        "",
-    ),
-    Mutant("weights not rooted", "design.py", "return cls(np.sqrt(weights), total", "return cls(weights, total"),
-    Mutant("means not subtracted in predictions", "design.py", "product -= matmul(self.means[np.newaxis], B)", "pass"),
-    Mutant(
-        "intercept with the wrong sign",
-        "squared_problem.py",
-        "return self.target_means - self",
-        "return self.target_means + self",
-    ),
-    Mutant("null loss without one half", "squared_problem.py", "null_loss = 0.5 * float", "null_loss = 1.0 * float"),
     Mutant("unpenalised columns not projected out", "squared_problem.py", "P = P - space.project(P)", "P = P - 0.0"),
-    Mutant(
-        "working set never grows",
-        "working_set.py",
-        "_with_best(chosen, scores, 1.0,",
-        "_with_best(chosen, scores, 1e9,",
-    ),
     Mutant(
         "lambda_max from the mean, not the maximum",
         "group_solver.py",
@@ -115,27 +80,17 @@ MUTANTS = [
     ),
     Mutant("certified without looking", "group_solver.py", "if certificate.gap <= tol:", "if True:"),
     Mutant(
-        "refit on all columns",
-        "answers.py",
-        "solver.solve_within(support, tol, monitor)",
-        "solver.solve_within(np.arange(solver.problem.n_features), tol, monitor)",
-    ),
-    Mutant(
         "minimum norm forgotten",
         "least_squares.py",
         "shortest[live] = matmul(rows, matmul(rows.T, particular[live]))",
         "shortest = 1.5 * particular",
     ),
-    Mutant("jump without its factor", "bridge.py", "return (2.0 * mu * (1.0 - q))", "return (mu * (1.0 - q))", BLOCKS),
     Mutant("2/3-threshold below the tie", "bridge.py", "if norm <= 2.0 * x:", "if norm <= 1.9 * x:", BLOCKS),
     Mutant(
         "half-thresholding takes a worse local minimum", "bridge.py", "- squares) + mu * u", "- squares) + 0.9 * mu * u", BLOCKS
     ),
     Mutant("conjugate with the wrong exponent", "bridge.py", "** ((p + 1.0) / p)", "** (1.0 / p)", BLOCKS),
     Mutant("search begins at the answer", "bridge.py", "low, high = 0.5 * mu", "low, high = mu", BLOCKS),
-    Mutant(
-        "mu with the wrong factor", "shrinknet.py", "return (1.0 + 1.0 / self.p) * self.lams", "return 2.0 * self.lams", BLOCKS
-    ),
     Mutant("beta with the wrong exponent", "shrinknet.py", "root = 1.0 / (self.p + 1.0)", "root = 1.0 / (self.p + 2.0)", BLOCKS),
     Mutant(
         "weights of beta forgotten",

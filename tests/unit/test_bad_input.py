@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from types import SimpleNamespace
 from typing import Any, NamedTuple
+from unittest import mock
 
 import numba
 import numpy as np
@@ -51,6 +52,7 @@ from solvers import (
     subdiff_distance,
     value,
 )
+from solvers.errors import require
 from tests import bad_dask
 
 NAN, INF = np.nan, np.inf
@@ -522,6 +524,11 @@ OTHER_CALLS: list[tuple[Callable[[SimpleNamespace], object], type[Exception], st
         "callback raised ZeroDivisionError('on purpose') ... error's .result",
     ),
     (lambda d: GroupSparsity(1, [[1], [2, 3]]), InputError, "weights must be an array of numbers with rows"),
+    (
+        lambda d: after_highspy(),
+        MissingDependencyError,
+        "the test needs OR-Tools, which cannot be loaded after highspy ... 'import ortools.sat.python.cp_model' before 'import cvxpy'",
+    ),
     (lambda d: GroupSparsity(1, groups=[0.5, 1.0]), InputError, "groups must be integers of shape (n_features,)"),
     (lambda d: GroupSparsity(1, groups=[[0, 1]]), InputError, "groups must be integers ... got shape (1, 2)"),
     (lambda d: GroupSparsity(1, groups=[]), InputError, "groups must be integers"),
@@ -737,6 +744,12 @@ def read_arrays(d: SimpleNamespace, **arrays: Any) -> Fit:
     return Fit.load(d.folder / "other.npz")
 
 
+def after_highspy() -> object:
+    """What a broken import of OR-Tools says where HiGHS was there first."""
+    with mock.patch.dict(sys.modules, highspy=mock.Mock()):
+        return require("ortools.does_not_load", extra="lottery", purpose="the test")
+
+
 def with_argument(function: str, argument: str, given: Any) -> Callable[[SimpleNamespace], object]:
     """The call of a function with one argument replaced; a lambda makes the value from the good ones."""
     made_from_d = getattr(given, "__name__", "") == "<lambda>"
@@ -786,7 +799,9 @@ OURS = (InputError, IncompatibleError, MissingDependencyError, SolveError)
 
 
 def system_files() -> list[FilePath]:
-    return [path for system in ("regression", "estimators") for path in (PACKAGE / system).rglob("*.py")]
+    """The rows of training stand beside its other tests."""
+    files = [path for system in ("regression", "estimators") for path in (PACKAGE / system).rglob("*.py")]
+    return [path for path in files if path.parent.name != "training"]
 
 
 def raise_statements() -> set[tuple[str, int, int]]:

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from solvers import GroupSparsity, Status, lambda_max, prox, solve, subdiff_distance, value
 from solvers.regression.curvature import GroupCurvature
 from solvers.regression.design import DenseDesign
-from solvers.regression.duality import conjugate_slack
+from solvers.regression.duality import conjugate_slack, group_gap
 from solvers.regression.least_squares import ColumnSpace
 from solvers.regression.newton import newton_direction, newton_direction_by_cg
 from solvers.regression.penalties import GroupSparsityKernel, RidgedKernel, column_norms
@@ -111,6 +111,25 @@ def _state(seed: int, targets: int = 3) -> tuple[GramState, np.ndarray, GroupSpa
 def _objective(state: GramState, R: np.ndarray, kernel: GroupSparsityKernel) -> float:
     B = state.B
     return float(np.sum(B * (0.5 * state.Q @ B - R)) + np.sum(kernel.radii * row_norms(B)))
+
+
+@given(st.integers(0, 10**6), st.sampled_from([1e-6, 1e-2, 1.0]), st.floats(-3.0, 1.0))
+def test_the_gap_with_a_ridge_is_at_most_that_of_appended_rows(seed: int, ridge: float, power: float) -> None:
+    """Rows ``sqrt(n ridge) e_j`` with targets 0 turn the ridge into least squares; both bounds lie above the true excess."""
+    rng = np.random.default_rng(seed)
+    n, A, Y, B = 20, rng.standard_normal((20, 5)), rng.standard_normal((20, 2)), 0.1 * rng.standard_normal((5, 2))
+    radii, ridges = 10.0**power * rng.uniform(0.5, 1.0, 5), ridge * rng.uniform(0.5, 1.0, 5)
+
+    def gap(A: np.ndarray, Y: np.ndarray, kernel: GroupSparsityKernel | RidgedKernel) -> float:
+        R = Y - A @ B
+        return group_gap(lambda s: (1.0 - s) ** 2 * float(np.sum(R**2)) / (2 * n), A.T @ R / n, B, kernel).gap
+
+    appended = gap(np.vstack([A, np.diag(np.sqrt(n * ridges))]), np.vstack([Y, np.zeros((5, 2))]), GroupSparsityKernel(radii))
+    found = gap(A, Y, RidgedKernel(radii, ridges))
+    assert found <= appended * (1 + 1e-9) + 1e-13
+    R = Y - A @ B
+    conjugate = conjugate_slack(A.T @ R / n, B, RidgedKernel(radii, ridges))
+    assert np.isclose(found, min(appended, conjugate), rtol=1e-9, atol=1e-13)
 
 
 @pytest.mark.parametrize("ridge", [0.0, 0.3])
