@@ -527,7 +527,7 @@ OTHER_CALLS: list[tuple[Callable[[SimpleNamespace], object], type[Exception], st
     (
         lambda d: after_highspy(),
         MissingDependencyError,
-        "the test needs OR-Tools, which cannot be loaded after highspy ... 'import ortools.sat.python.cp_model' before 'import cvxpy'",
+        "the test needs OR-Tools, which cannot be loaded after highspy ... write 'import ortools.sat.python.cp_model' before",
     ),
     (lambda d: GroupSparsity(1, groups=[0.5, 1.0]), InputError, "groups must be integers of shape (n_features,)"),
     (lambda d: GroupSparsity(1, groups=[[0, 1]]), InputError, "groups must be integers ... got shape (1, 2)"),
