@@ -113,7 +113,7 @@ def test_errors_are_rounded_once(values: list[float], target: float, mask: int) 
     assert error == abs(math.fsum([target, *chosen]))
 
 
-@pytest.mark.parametrize("n", [12, 16])
+@pytest.mark.parametrize("n", [12, 16, 17, 18])
 @given(seed=st.integers(0, 2**32 - 1), kind=st.sampled_from(["uniform", "integers", "scales", "equal"]))
 @settings(max_examples=6)
 def test_larger_instances_agree_with_brute_force(n: int, seed: int, kind: str) -> None:
