@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from solvers import Fit, Gram, GroupSparsity, Status, certify, lambda_max, refit, solve, solve_path
+from solvers.regression.curvature import GroupCurvature
 from tests.checks import centred, label_losses, null_loss
 from tests.strategies import LabelProblem, Problem, label_problems, problems
 
@@ -155,11 +157,19 @@ def test_lambda_max_is_where_the_first_group_enters(p: Problem, grouping: Groupi
     penalty = replace(grouping, lam_share=1.0, weights="random").penalty(p)
     above = solved(p, penalty.with_lam(penalty.lam * (1 + 1e-6)))
     assert not above.coef.any()
-    # Without rounding a correlation of zero gives lambda_max = 0, for which `penalty` has lam = 1.
-    below = solved(p, penalty.with_lam(penalty.lam * 0.9), tol=1e-9)
-    kind = {"loss": p.loss} if isinstance(p, LabelProblem) else {}
-    top = lambda_max(p.X, p.Y, penalty, **kind, fit_intercept=p.fit_intercept, sample_weight=p.sample_weight)
-    assert below.coef.any() or top == 0.0 or below.certificate.gap <= 1e-9
+
+
+@given(problems(), GROUPINGS)
+def test_lambda_max_is_the_longest_gradient_of_a_group(p: Problem, grouping: Grouping) -> None:
+    """``max_g ||X_g' Y|| / (n w_g)``, everything centred."""
+    penalty = replace(grouping, weights="random").penalty(p)
+    X, Y, s, groups = centred(p.X, p), centred(p.Y, p), p.row_weights, np.asarray(penalty.groups)
+    weights = np.asarray(penalty.weights)
+    gradient = X.T @ (s[:, None] * Y) / s.sum()
+    lengths = [np.linalg.norm(gradient[groups == name]) for name in np.unique(groups)]
+    rounding = 1e-12 * np.linalg.norm(np.abs(X).max(axis=0)) * np.sqrt(np.mean(p.Y**2))
+    top = lambda_max(p.X, p.Y, penalty, fit_intercept=p.fit_intercept, sample_weight=p.sample_weight)
+    assert top == pytest.approx(np.max(lengths / weights), rel=1e-9, abs=rounding / weights.min())
 
 
 @given(problems(), GROUPINGS)
@@ -211,7 +221,15 @@ def test_large_supports_are_polished_by_conjugate_gradients(monkeypatch: pytest.
     penalty = GroupSparsity(1e-3, groups=groups)
     exact = solve(X, Y, penalty, tol=1e-10)
     monkeypatch.setattr("solvers.regression.states._DIRECT", 5)
+    calls, plain = [], GroupCurvature.direction_by_cg
+
+    def counted(self: GroupCurvature, *arguments: Any) -> Any:
+        calls.append(1)
+        return plain(self, *arguments)
+
+    monkeypatch.setattr(GroupCurvature, "direction_by_cg", counted)
     approximate = solve(X, Y, penalty, tol=1e-10)
+    assert calls
     assert exact.certificate.gap <= 1e-10
     assert approximate.certificate.gap <= 1e-10
 

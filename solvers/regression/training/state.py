@@ -181,19 +181,14 @@ def advance(
     g_beta = _chain_rule(v, G, penalty)
     step_matrix(stepper, t, v.A, G, v.of_A)
     if penalty.gate != OPEN:
-        _step_or_plain(stepper, t, v.beta, g_beta, v.of_beta)
-    _step_or_plain(stepper, t, v.b, g_b, v.of_b)
+        step_vector(stepper, t, v.beta, g_beta, v.of_beta.first, v.of_beta.second)
+    step_vector(stepper, t, v.b, g_b, v.of_b.first, v.of_b.second)
     if observes and penalty.gate != OPEN:
         return remove(rule, v.beta, v.mean, v.variance, v.alive, noise, penalty.gate == RELU)
     for j in range(v.beta.shape[0]):
         if not v.alive[j]:
             v.beta[j] = 0.0
     return 0
-
-
-@helper
-def _step_or_plain(stepper: Stepper, t: int, x: Array, g: Array, memory: Accumulators) -> None:
-    step_vector(stepper, t, x, g, memory.first, memory.second)
 
 
 @helper
